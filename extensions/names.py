@@ -1,0 +1,340 @@
+"""Names and single-line texts: what a service may be called, and defaults that may be."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import sys
+import unicodedata
+from typing import TYPE_CHECKING
+
+from jinja2.ext import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jinja2 import Environment
+
+try:
+    from anyascii import anyascii
+except ImportError:  # It only makes the defaults for non-Latin titles nicer.
+    anyascii = None
+
+FALLBACK_NAME = "my-service"
+MAX_NAME = 40
+MAX_PROJECT_NAME = 100
+MAX_DESCRIPTION = 300
+MAX_AUTHOR_NAME = 100
+MAX_IMAGE_NAME = 255
+MAX_AUTHOR_EMAIL = 254  # RFC 5321's limit for a path, without its brackets
+
+# Distributions that a service depends on, its development tools included, with the modules that each brings. A project
+# of the same name would depend on itself, and a package of the same name would hide the module.
+# It is longer than what a service has today: a name that is allowed once can't be taken back.
+DEPENDENCIES = {
+    "annotated-doc": ("annotated_doc",),
+    "annotated-types": ("annotated_types",),
+    "anyio": ("anyio",),
+    "asgiref": ("asgiref",),
+    "ast-serialize": ("ast_serialize",),
+    "attrs": ("attr", "attrs"),
+    "blinker": ("blinker",),
+    "certifi": ("certifi",),
+    "click": ("click",),
+    "colorama": ("colorama",),
+    "coverage": ("coverage",),
+    "django": ("django",),
+    "environ-config": ("environ",),
+    "fastapi": ("fastapi",),
+    "flask": ("flask",),
+    "granian": ("granian",),
+    "gunicorn": ("gunicorn",),
+    "h11": ("h11",),
+    "httpcore": ("httpcore",),
+    "httptools": ("httptools",),
+    "httpx": ("httpx",),
+    "idna": ("idna",),
+    "iniconfig": ("iniconfig",),
+    "itsdangerous": ("itsdangerous",),
+    "jinja2": ("jinja2",),
+    "librt": ("librt",),
+    "markupsafe": ("markupsafe",),
+    "mypy": ("mypy", "mypyc"),
+    "mypy-extensions": ("mypy_extensions",),
+    "packaging": ("packaging",),
+    "pathspec": ("pathspec",),
+    "pip": ("pip",),
+    "pluggy": ("pluggy",),
+    "pydantic": ("pydantic",),
+    "pydantic-core": ("pydantic_core",),
+    "pygments": ("pygments",),
+    "pytest": ("py", "pytest"),
+    "pytest-cov": ("pytest_cov",),
+    "python-dotenv": ("dotenv",),
+    "python-on-whales": ("python_on_whales",),
+    "pyyaml": ("yaml",),
+    "ruff": ("ruff",),
+    "setuptools": ("pkg_resources", "setuptools"),
+    "sniffio": ("sniffio",),
+    "sqlparse": ("sqlparse",),
+    "starlette": ("starlette",),
+    "structlog": ("structlog",),
+    "typing-extensions": ("typing_extensions",),
+    "typing-inspection": ("typing_inspection",),
+    "tzdata": ("tzdata",),
+    "uv": ("uv",),
+    "uv-build": ("uv_build",),
+    "uvicorn": ("uvicorn",),
+    "uvloop": ("uvloop",),
+    "uwsgi": ("uwsgi", "uwsgidecorators"),
+    "watchfiles": ("watchfiles",),
+    "websockets": ("websockets",),
+    "werkzeug": ("werkzeug",),
+    "wheel": ("wheel",),
+}
+IMPORTED_NAMES = frozenset(module for modules in DEPENDENCIES.values() for module in modules)
+
+# Of Python 3.11 to 3.15, whichever of them runs this: an answer that is fine on one machine must be fine on the next.
+KEYWORDS = frozenset(keyword.kwlist + keyword.softkwlist) | {"lazy", "type"}
+STDLIB_NAMES = (
+    sys.stdlib_module_names
+    | frozenset(sys.builtin_module_names)
+    | frozenset(["annotationlib", "compression", "profiling", "sitecustomize", "usercustomize", "xxsubtype"])
+    # Removed in 3.12
+    | frozenset(["asynchat", "asyncore", "distutils", "imp", "smtpd"])
+    # Removed in 3.13
+    | frozenset(["aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap", "msilib", "nis"])
+    | frozenset(["nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"])
+    # Removed in 3.15
+    | frozenset(["sre_compile", "sre_constants", "sre_parse"])
+)
+
+# Folders of a project, several of which ignore files leave out, and modules of its tests.
+PROJECT_NAMES = frozenset(["build", "conftest", "container", "dist", "env", "htmlcov", "src", "test", "tests", "venv"])
+
+# Windows can't check out a folder of such a name.
+WINDOWS_NAMES = frozenset(["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))])
+
+# They make a text look like another one, and linters refuse them in source code.
+BIDIRECTIONAL_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Control characters, lone surrogates, line and paragraph separators
+UNFIT_CATEGORIES = frozenset(["Cc", "Cs", "Zl", "Zp"])
+
+# These, format characters and spaces: nothing to see
+INVISIBLE_CATEGORIES = UNFIT_CATEGORIES | {"Cf", "Zs"}
+
+_EMAIL_WORD = r"""[^\s<>,;:"()\[\]\\@.]+"""
+_EMAIL = re.compile(rf"{_EMAIL_WORD}(?:\.{_EMAIL_WORD})*@{_EMAIL_WORD}(?:\.{_EMAIL_WORD})*")
+
+# https://pkg.go.dev/github.com/distribution/reference has the grammar.
+_WORDS = "[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*"
+_REGISTRY = "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?"
+_IMAGE_NAME = re.compile(f"(?:{_REGISTRY}/)?{_WORDS}(?:/{_WORDS})*")
+_IMAGE = re.compile(f"{_IMAGE_NAME.pattern}(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{{64}})?")
+
+
+def distribution_name(title: object) -> str:
+    """Return a valid distribution name for any title."""
+    name = _shortened(_slug(title), "-") or FALLBACK_NAME
+    return f"{name}-app" if _distribution_reserved_because(name) else name
+
+
+def package_name(title: object) -> str:
+    """Return a valid import package for any title or distribution name."""
+    name = (_slug(title) or FALLBACK_NAME).replace("-", "_")
+    if name[0].isdigit():
+        name = f"app_{name}"
+    name = _shortened(name, "_")
+    return f"{name}_app" if _package_reserved_because(name) else name
+
+
+def check_project_name(value: object) -> str:
+    """Return what is wrong with a human title, or nothing."""
+    if isinstance(value, str) and all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in value):
+        return f"{_shown(value)} is blank: give the project a name, such as My Service"
+    return check_line(value, MAX_PROJECT_NAME)
+
+
+def check_distribution_name(value: object) -> str:
+    """Return what is wrong with a distribution name, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    if len(value) > MAX_NAME:
+        return f"{_too_long(value, MAX_NAME)}, such as {distribution_name(value)}"
+    if not re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", value):
+        return (
+            f"{_shown(value)} is not a normalized distribution name (lower-case letters and digits, joined by single"
+            f" dashes): write {distribution_name(value)}"
+        )
+    if reason := _distribution_reserved_because(value):
+        return f"{_shown(value)} {reason}: choose another name, such as {distribution_name(value)}"
+    return ""
+
+
+def check_package_name(value: object) -> str:
+    """Return what is wrong with the name of an import package, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    if len(value) > MAX_NAME:
+        return f"{_too_long(value, MAX_NAME)}, such as {package_name(value)}"
+    if not re.fullmatch("[a-z][a-z0-9_]*", value):
+        return (
+            f"{_shown(value)} is not a package name (lower-case letters, digits and underscores, beginning with a"
+            f" letter): write {package_name(value)}"
+        )
+    if reason := _package_reserved_because(value):
+        return f"{_shown(value)} {reason}: choose another name, such as {package_name(value)}"
+    return ""
+
+
+def check_description(value: object) -> str:
+    """Return what is wrong with a description, which may be empty, or nothing."""
+    return check_line(value, MAX_DESCRIPTION)
+
+
+def check_author_name(value: object) -> str:
+    """Return what is wrong with an author's name, which may be empty, or nothing."""
+    return check_line(value, MAX_AUTHOR_NAME)
+
+
+def check_author_email(value: object) -> str:
+    """Return what is wrong with a mail address, which may be empty, or nothing."""
+    if message := check_line(value, MAX_AUTHOR_EMAIL):
+        return message
+    address = str(value)
+    if address and not (_EMAIL.fullmatch(address) and address.isprintable()):
+        return f"{_shown(address)} is not a mail address: write one such as jo@example.com, or leave it empty"
+    return ""
+
+
+def check_image_name(value: object) -> str:
+    """Return what is wrong with the name of an image, which may begin with a registry but has no tag, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    if len(value) > MAX_IMAGE_NAME:
+        return _too_long(value, MAX_IMAGE_NAME)
+    if not _IMAGE_NAME.fullmatch(value):
+        return (
+            f"{_shown(value)} is not the name of an image (lower-case words, joined by single dots, dashes or"
+            " underscores, and slashes; no tag): write one such as my-service or registry.example.com/team/my-service"
+        )
+    return ""
+
+
+def check_dockerfile_syntax(value: object) -> str:
+    """Return what is wrong with the image that reads the Dockerfile, which may be empty, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    if value and not _IMAGE.fullmatch(value):
+        return f"{_shown(value)} is not an image: write one such as docker/dockerfile:1, or leave it empty"
+    return ""
+
+
+def check_line(value: object, maximum: int) -> str:
+    """Return why a value is no single line of text with at most so many characters, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    for char in value:
+        if char in BIDIRECTIONAL_CONTROLS or unicodedata.category(char) in UNFIT_CATEGORIES:
+            return f"{_shown(value)} holds the character U+{ord(char):04X}, unfit for a line of text: leave it out"
+    if len(value) > maximum:
+        return _too_long(value, maximum)
+    return ""
+
+
+CHECKS: dict[str, Callable[[object], str]] = {
+    "project_name": check_project_name,
+    "distribution_name": check_distribution_name,
+    "package_name": check_package_name,
+    "description": check_description,
+    "author_name": check_author_name,
+    "author_email": check_author_email,
+    "image_name": check_image_name,
+    "dockerfile_syntax": check_dockerfile_syntax,
+}
+
+
+def suitable(value: object, question: str) -> str:
+    """Return the value if the question's check accepts it, else nothing: for defaults from outside the template."""
+    return "" if CHECKS[question](value) else str(value)
+
+
+def _slug(title: object) -> str:
+    """Return lower-case ASCII words joined by dashes, which may be nothing at all."""
+    text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", title) if isinstance(title, str) else ""
+    return re.sub("[^a-z0-9]+", "-", _ascii(text).lower()).strip("-")
+
+
+def _ascii(text: str) -> str:
+    if anyascii:
+        return anyascii(text)
+    words = re.sub(r"\W+", "-", unicodedata.normalize("NFKC", text))
+    # Decomposed, an accented letter is a plain one and marks, and the marks go.
+    return unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode("ascii")
+
+
+def _shortened(name: str, separator: str) -> str:
+    """Return as many whole words as a name may hold, or the beginning of a single long one."""
+    if len(name) <= MAX_NAME:
+        return name
+    whole_words = name[: MAX_NAME + 1].rpartition(separator)[0]
+    return whole_words or name[:MAX_NAME]
+
+
+def _distribution_reserved_because(name: str) -> str:
+    """Return why no distribution can have this name, or nothing."""
+    if name in DEPENDENCIES:
+        return "is a distribution that the service depends on"
+    # The image is called like the distribution.
+    if name == "scratch":
+        return "is a name that Docker reserves"
+    return ""
+
+
+def _package_reserved_because(name: str) -> str:
+    """Return why no package can have this name, or nothing."""
+    if name in KEYWORDS:
+        return "is a Python keyword"
+    if name in STDLIB_NAMES:
+        return "is a module of Python's own"
+    if name in IMPORTED_NAMES:
+        return "is a module that the service's dependencies bring"
+    if name in PROJECT_NAMES:
+        return "is a name that projects use for something else"
+    if name in WINDOWS_NAMES:
+        return "is a name that Windows reserves"
+    return ""
+
+
+def _not_text(value: object) -> str:
+    return f"{_shown(value)} is not a text: write one"
+
+
+def _too_long(value: str, maximum: int) -> str:
+    return f"{_shown(value)} is longer than {maximum} characters: choose something shorter"
+
+
+def _shown(value: object, maximum: int = 60) -> str:
+    """Return a value the way a message can show it, whatever it holds and however long it is."""
+    text = value if isinstance(value, str) else repr(value)
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:maximum]
+    )
+    if len(text) > maximum:
+        return f'"{shown}…" ({len(text)} characters)'
+    return f'"{shown}"' if isinstance(value, str) else shown
+
+
+class NamesExtension(Extension):
+    """Filters for the questions' defaults and validators."""
+
+    def __init__(self, environment: Environment) -> None:
+        """Register the filters."""
+        super().__init__(environment)
+        environment.filters["distribution_name"] = distribution_name
+        environment.filters["package_name"] = package_name
+        environment.filters["suitable"] = suitable
+        environment.filters["check_line"] = check_line
+        for question, check in CHECKS.items():
+            environment.filters[f"check_{question}"] = check

@@ -1,0 +1,332 @@
+"""Every default is an answer that its own check accepts, and a refusal says what is wrong and what to do."""
+
+import re
+import sys
+
+import names
+import pytest
+from hostile import EMAILS, NAMES_REFUSED, REFUSED, TEXTS, TITLES
+from jinja2 import Environment
+
+# Copier asks for a title first, but a default is worked out from whatever is there.
+NO_TITLES = ["", " ", "a" * 300, "1" * 300, "a-" * 300, "word " * 60, "\ud800", "a\nb", "a\0b", "\u202ex", None, 7]
+
+LINE_CHECKS = [names.check_project_name, names.check_description, names.check_author_name, names.check_author_email]
+
+
+@pytest.fixture(params=["with anyascii", "without anyascii"])
+def transliteration(request, monkeypatch):
+    if request.param == "without anyascii":
+        monkeypatch.setattr(names, "anyascii", None)
+    else:
+        pytest.importorskip("anyascii")
+
+
+def refusals(*questions):
+    return [(names.CHECKS[question], name) for question in questions for name in NAMES_REFUSED[question]]
+
+
+# --- Defaults
+
+
+@pytest.mark.usefixtures("transliteration")
+@pytest.mark.parametrize("title", [*TITLES, *NO_TITLES, *TEXTS.values()])
+def test_default_names_for_any_title_are_accepted(title):
+    distribution = names.distribution_name(title)
+
+    assert names.check_distribution_name(distribution) == ""
+    assert names.check_package_name(names.package_name(distribution)) == ""
+    assert names.check_package_name(names.package_name(title)) == ""
+
+
+@pytest.mark.parametrize("name", sorted(names.DEPENDENCIES))
+def test_default_for_a_dependencys_name_is_accepted(name):
+    assert names.distribution_name(name) == f"{name}-app"
+    assert names.check_distribution_name(names.distribution_name(name)) == ""
+
+
+@pytest.mark.parametrize("name", ["class", "match", "json", "telnetlib", "flask", "py", "tests", "con"])
+def test_default_for_a_reserved_title_is_accepted(name):
+    assert names.package_name(name) == f"{name}_app"
+    assert names.check_package_name(names.package_name(name)) == ""
+
+
+@pytest.mark.parametrize("name", TITLES + NO_TITLES)
+def test_accepted_names_are_their_own_defaults(name):
+    if not names.check_distribution_name(name):
+        assert names.distribution_name(name) == name
+    if not names.check_package_name(name) and "__" not in name and not name.endswith("_"):
+        assert names.package_name(name) == name
+
+
+@pytest.mark.usefixtures("transliteration")
+@pytest.mark.parametrize(
+    ("title", "distribution", "package"),
+    [
+        ("My Service", "my-service", "my_service"),
+        ("My_Service__v2", "my-service-v2", "my_service_v2"),
+        ("Bob's API", "bobs-api", "bobs_api"),
+        ("Bob\u2019s API", "bobs-api", "bobs_api"),
+        ("Ünïcödé Café", "unicode-cafe", "unicode_cafe"),
+        ("Straße", "strasse", "strasse"),
+        ("Plan\u2014Do", "plan-do", "plan_do"),
+        ("2 Fast", "2-fast", "app_2_fast"),
+        ("Flask", "flask-app", "flask_app"),
+        ("Scratch", "scratch-app", "scratch_app"),
+        ("Json", "json", "json_app"),
+        ("C++", "c", "c"),
+        ("...", "my-service", "my_service"),
+        ("", "my-service", "my_service"),
+    ],
+)
+def test_default_names_are_what_a_person_would_write(title, distribution, package):
+    assert names.distribution_name(title) == distribution
+    assert names.package_name(distribution) == package
+
+
+@pytest.mark.parametrize(("title", "name"), [("Служба", "sluzhba"), ("Łódź", "lodz"), ("日本", "riben")])
+def test_other_scripts_are_transliterated(title, name):
+    pytest.importorskip("anyascii")
+    assert names.distribution_name(title) == name
+
+
+def test_other_scripts_fall_back_without_anyascii(monkeypatch):
+    monkeypatch.setattr(names, "anyascii", None)
+    assert names.distribution_name("Служба") == "my-service"
+
+
+def test_long_default_ends_with_a_whole_word():
+    assert names.distribution_name("a" * 35 + " bcd efg") == "a" * 35 + "-bcd"
+    assert names.distribution_name("a" * 35 + " bcde fg") == "a" * 35 + "-bcde"
+    assert names.distribution_name("a" * 35 + " bcdef") == "a" * 35
+    assert names.package_name("a" * 35 + " bcdef") == "a" * 35
+
+
+def test_long_default_of_one_word_is_cut():
+    assert names.distribution_name("a" * 41) == "a" * 40
+    assert names.package_name("1" * 40) == "app"
+
+
+# --- Names
+
+
+@pytest.mark.parametrize("name", ["a", "9", "2048", "my-service", "a1-2b", "json", "a" * 40])
+def test_normalized_distribution_name_is_accepted(name):
+    assert names.check_distribution_name(name) == ""
+
+
+@pytest.mark.parametrize("name", ["a", "a1", "my_service", "my__service", "app_2", "classes", "django_app", "a" * 40])
+def test_package_name_is_accepted(name):
+    assert names.check_package_name(name) == ""
+
+
+@pytest.mark.parametrize(("check", "name"), refusals("distribution_name", "package_name"))
+def test_refused_name_is_shown_with_another_that_is_accepted(check, name):
+    message = check(name)
+
+    assert message.startswith(f'"{name}"')
+    cure = re.search(r"(?:write|such as) (\S+)$", message)
+    assert cure, message
+    assert check(cure[1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("class", '"class" is a Python keyword: choose another name, such as class_app'),
+        ("json", '"json" is a module of Python\'s own: choose another name, such as json_app'),
+        (
+            "my-app_2.0",
+            '"my-app_2.0" is not a package name (lower-case letters, digits and underscores, beginning with a letter):'
+            " write my_app_2_0",
+        ),
+    ],
+)
+def test_refusal_of_a_package_says_why(name, message):
+    assert names.check_package_name(name) == message
+
+
+def test_refusal_of_a_distribution_names_the_normalized_form():
+    assert names.check_distribution_name("My_App").endswith("write my-app")
+
+
+@pytest.mark.parametrize("check", [names.check_distribution_name, names.check_package_name])
+@pytest.mark.parametrize("name", ["name\n", "na\nme", "name ", " name", "name\0"])
+def test_name_with_anything_around_it_is_refused(check, name):
+    assert check(name)
+
+
+def test_names_of_python_are_the_same_whichever_runs_this():
+    later = {"annotationlib", "compression", "profiling"}
+    gone_in_3_12 = {"asynchat", "asyncore", "distutils", "imp", "smtpd"}
+    gone_in_3_13 = {"aifc", "cgi", "chunk", "crypt", "lib2to3", "nntplib", "pipes", "telnetlib", "uu", "xdrlib"}
+    gone_in_3_15 = {"sre_compile", "sre_constants", "sre_parse"}
+
+    for name in later | gone_in_3_12 | gone_in_3_13 | gone_in_3_15 | {"tomllib", "sys", "zlib", "sitecustomize"}:
+        assert "Python's own" in names.check_package_name(name), name
+    for name in {"async", "match", "case", "type", "lazy"}:
+        assert "keyword" in names.check_package_name(name), name
+
+
+def test_running_pythons_modules_are_refused():
+    for name in sys.stdlib_module_names | frozenset(sys.builtin_module_names):
+        assert names.check_package_name(name), name
+
+
+def test_dependencies_are_listed_in_order_and_by_normalized_names():
+    assert list(names.DEPENDENCIES) == sorted(names.DEPENDENCIES)
+    for name in names.DEPENDENCIES:
+        assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name)
+
+
+# --- Texts
+
+
+@pytest.mark.parametrize("check", LINE_CHECKS[:3])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_any_line_of_text_is_accepted(check, text):
+    assert check(text) == ""
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_any_title_is_accepted(title):
+    assert names.check_project_name(title) == ""
+
+
+@pytest.mark.parametrize("check", LINE_CHECKS)
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_what_is_no_single_line_is_refused(check, text):
+    assert check(text)
+
+
+def test_refused_character_is_named():
+    assert names.check_description("a\u202eb") == (
+        r'"a\u202eb" holds the character U+202E, unfit for a line of text: leave it out'
+    )
+
+
+@pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
+def test_message_can_be_printed_on_one_line_whatever_it_shows(text):
+    for check in names.CHECKS.values():
+        message = check(text)
+        assert message.isprintable()
+        assert len(message) < 300
+
+
+def test_long_value_is_shown_in_part_with_its_length():
+    assert f'"{"a" * 60}…" (1000 characters)' in names.check_description("a" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("check", "maximum"),
+    [
+        (names.check_project_name, 100),
+        (names.check_description, 300),
+        (names.check_author_name, 100),
+        (names.check_distribution_name, 40),
+        (names.check_package_name, 40),
+    ],
+)
+def test_longest_text_is_accepted_and_a_longer_one_refused(check, maximum):
+    assert check("a" * maximum) == ""
+    assert f"longer than {maximum} characters" in check("a" * (maximum + 1))
+
+
+@pytest.mark.parametrize("title", ["", " ", "\u00a0", "\u3000", "\u200b", "\ufeff \u200d"])
+def test_blank_project_name_is_refused(title):
+    assert "is blank: give the project a name" in names.check_project_name(title)
+
+
+@pytest.mark.parametrize("check", [names.check_description, names.check_author_name, names.check_author_email])
+def test_what_is_not_essential_may_be_empty(check):
+    assert check("") == ""
+
+
+@pytest.mark.parametrize("email", EMAILS)
+def test_mail_address_is_accepted(email):
+    assert names.check_author_email(email) == ""
+
+
+@pytest.mark.parametrize("email", NAMES_REFUSED["author_email"])
+def test_what_is_no_mail_address_is_refused(email):
+    assert names.check_author_email(email)
+
+
+def test_longest_mail_address_is_accepted():
+    assert names.check_author_email("a" * 249 + "@b.cd") == ""
+    assert names.check_author_email("a" * 250 + "@b.cd")
+
+
+@pytest.mark.parametrize("value", [None, 7, True, [], {"a": 1}, ["a" * 1000]])
+def test_what_is_not_text_is_refused_without_a_traceback(value):
+    for check in names.CHECKS.values():
+        assert "is not a text" in check(value)
+
+
+# --- In Copier
+
+
+def test_suitable_keeps_what_its_check_accepts_and_drops_the_rest():
+    assert names.suitable("Zoë", "author_name") == "Zoë"
+    assert names.suitable("jo@example.com", "author_email") == "jo@example.com"
+    assert names.suitable("nobody", "author_email") == ""
+    assert names.suitable("a\nb", "author_name") == ""
+    assert names.suitable(None, "author_name") == ""
+
+
+def test_filters_are_there_for_templates():
+    render = Environment(extensions=[names.NamesExtension]).from_string
+    assert render("{{ 'My Flask' | distribution_name }}").render() == "my-flask"
+    assert render("{{ 'my-flask' | package_name }}").render() == "my_flask"
+    assert render("{{ missing | suitable('author_name') or 'x' }}").render() == "x"
+    assert render("{{ 'abc' | check_line(3) }}").render() == ""
+    assert render("{{ 'abcd' | check_line(3) }}").render() != ""
+    for question in names.CHECKS:
+        assert render(f"{{{{ (' ' * 999) | check_{question} }}}}").render() != ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["my-service", "a/b", "registry.example.com/team/my-service", "localhost:5000/a__b.c--d", "REGISTRY.example/a"],
+)
+def test_name_of_an_image_is_accepted(name):
+    assert names.check_image_name(name) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "My-Service",
+        "a:1",
+        "a@sha256:0",
+        "-a",
+        "a-",
+        "a//b",
+        "/a",
+        "a/",
+        "a b",
+        "a..b",
+        "a___b",
+        "é",
+        "a\n",
+        "a" * 256,
+        None,
+    ],
+)
+def test_what_is_no_name_of_an_image_is_refused_with_its_value(name):
+    message = names.check_image_name(name)
+
+    assert message
+    assert str(name)[:20].replace("\n", "\\n") in message
+
+
+@pytest.mark.parametrize("image", ["", "docker/dockerfile:1", "docker/dockerfile", "mirror.example:5000/d:1.9-labs"])
+def test_frontend_of_a_dockerfile_is_accepted(image):
+    assert names.check_dockerfile_syntax(image) == ""
+    assert names.check_dockerfile_syntax(f"docker/dockerfile:1@sha256:{'0' * 64}") == ""
+
+
+@pytest.mark.parametrize("image", [" ", "docker/dockerfile:", "docker/dockerfile:1 2", "a\n# b", "a@sha256:0", "A:1"])
+def test_what_is_no_frontend_is_refused(image):
+    assert "docker/dockerfile:1" in names.check_dockerfile_syntax(image)

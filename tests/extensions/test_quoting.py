@@ -1,0 +1,309 @@
+"""Every quoted text reads back, by the reader that the file is for, as exactly the text that it was."""
+
+import ast
+import configparser
+import io
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import quoting
+import yaml
+from hostile import REFUSED, TEXTS
+from jinja2 import Environment
+from markdown_it import MarkdownIt
+
+# Questions refuse these, but a quote had better not depend on that.
+CONTROLS = {name: text for name, text in REFUSED.items() if len(text) < 100 and name != "lone surrogate"}
+ALL = {**TEXTS, **CONTROLS}
+
+every_text = pytest.mark.parametrize("text", ALL.values(), ids=ALL)
+
+
+# --- TOML
+
+
+@every_text
+def test_toml_reads_back(text):
+    quoted = quoting.toml(text)
+
+    assert tomllib.loads(f"key = {quoted}") == {"key": text}
+    assert "\n" not in quoted
+
+
+def test_toml_keeps_ordinary_text_as_it_is():
+    assert quoting.toml("It's Ünïcödé 🚀") == '"It\'s Ünïcödé 🚀"'
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ({"name": 'Jo "J"', "email": "jo@example.com"}, r'{ name = "Jo \"J\"", email = "jo@example.com" }'),
+        ({"a b": True, "c.d": 1, "": "x"}, '{ "a b" = true, "c.d" = 1, "" = "x" }'),
+        (["a", "b"], '["a", "b"]'),
+        (("flask>=3.1.3",), '["flask>=3.1.3"]'),
+        ([{"name": "Jo"}, []], '[{ name = "Jo" }, []]'),
+        ([], "[]"),
+        ({}, "{}"),
+        (False, "false"),
+    ],
+)
+def test_toml_writes_arrays_and_inline_tables(value, quoted):
+    assert quoting.toml(value) == quoted
+    read = tomllib.loads(f"key = {quoted}")["key"]
+    assert read == (list(value) if isinstance(value, tuple) else value)
+
+
+# --- YAML
+
+
+@every_text
+def test_yaml_reads_back(text):
+    quoted = quoting.yaml(text)
+
+    assert yaml.safe_load(f"key: {quoted}\nnext: 1\n") == {"key": text, "next": 1}
+    assert yaml.safe_load(f"[{quoted}, {quoted}]") == [text, text]
+    assert "\n" not in quoted
+
+
+def test_yaml_stays_on_one_line_and_readable():
+    assert quoting.yaml("wörd " * 60) == '"' + "wörd " * 60 + '"'
+
+
+# --- INI
+
+
+def ini_carries(text):
+    """Whether INI, which strips values and has no quotes, has a form for a text."""
+    return text == text.strip() and not {"\r", "\x1c"} & set(text)
+
+
+@every_text
+def test_ini_reads_back_or_is_refused(text, tmp_path):
+    if not ini_carries(text):
+        with pytest.raises(ValueError, match="doesn't fit into an INI value"):
+            quoting.ini(text)
+        return
+    path = tmp_path / "file.ini"
+    path.write_text(f"[section]\nkey = {quoting.ini(text)}\nnext = 1\n", encoding="utf-8")
+    parser = configparser.ConfigParser()
+    parser.read(path, encoding="utf-8")
+
+    assert dict(parser["section"]) == {"key": text, "next": "1"}
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\na", "a\n\nb", "a\n[b]\nc = d"])
+def test_ini_continues_lines(text):
+    parser = configparser.ConfigParser()
+    parser.read_file(io.StringIO(f"[section]\nkey = {quoting.ini(text)}\nnext = 1\n"))
+    assert dict(parser["section"]) == {"key": text, "next": "1"}
+
+
+@pytest.mark.parametrize("text", [" a", "a ", "a\n", "a\n b", "a \nb", "a\n# b", "a\n; b", "a\rb", "\u00a0a"])
+def test_ini_refuses_what_its_reader_would_change(text):
+    with pytest.raises(ValueError, match="doesn't fit into an INI value"):
+        quoting.ini(text)
+
+
+# --- Dockerfile
+
+
+# Written into LABEL and ENV, these came back from `docker inspect` unchanged. Tests of images read them back for real.
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("", '""'),
+        ("It's Ünïcödé 🚀", '"It\'s Ünïcödé 🚀"'),
+        ('say "hi"', r'"say \"hi\""'),
+        ("C:\\dir\\", r'"C:\\dir\\"'),
+        ('a\\"b', r'"a\\\"b"'),
+        ("$HOME ${HOME} $(id)", r'"\$HOME \${HOME} \$(id)"'),
+        ("\\$x", r'"\\\$x"'),
+        ("# no comment", '"# no comment"'),
+        ("<<EOF", '"<<EOF"'),
+        (" a  b ", '" a  b "'),
+        ("a\tb\rc", '"a\tb\rc"'),
+        ("`id` %s {{ x }}", '"`id` %s {{ x }}"'),
+    ],
+)
+def test_dockerfile_escapes_what_buildkit_reads(text, quoted):
+    assert quoting.dockerfile(text) == quoted
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\\\nb", "a\n", "a\r\nb"])
+def test_dockerfile_refuses_newlines(text):
+    with pytest.raises(ValueError, match="doesn't fit into a Dockerfile's value"):
+        quoting.dockerfile(text)
+
+
+# --- Markdown
+
+COMMONMARK = MarkdownIt("commonmark")
+GITHUB = MarkdownIt("gfm-like", {"linkify": False})
+MARKDOWN = {name: text for name, text in ALL.items() if not quoting._MARKDOWN_UNFIT.search(text)}
+
+
+def rendered(reader, source, *containers):
+    """Return the text of a document that is one paragraph or heading of plain text in these containers."""
+    tokens = reader.parse(source)
+    assert [token.tag for token in tokens if token.nesting == 1] == list(containers)
+    (inline,) = [token for token in tokens if token.type == "inline"]
+    assert {child.type for child in inline.children} <= {"text", "text_special", "softbreak"}
+    return "".join("\n" if child.type == "softbreak" else child.content for child in inline.children)
+
+
+@pytest.mark.parametrize("reader", [COMMONMARK, GITHUB], ids=["commonmark", "github"])
+@pytest.mark.parametrize("text", MARKDOWN.values(), ids=MARKDOWN)
+def test_markdown_renders_as_the_text(text, reader):
+    quoted = quoting.markdown(text)
+
+    assert rendered(reader, f"{quoted}\n", "p") == text
+    assert rendered(reader, f"# {quoted}\n", "h1") == text
+    assert rendered(reader, f"# About {quoted}\n", "h1") == f"About {text}"
+    assert rendered(reader, f"- {quoted}\n", "ul", "li", "p") == text
+    assert rendered(reader, f"Of it: {quoted}.\n", "p") == f"Of it: {text}."
+    assert rendered(reader, f"Before\n{quoted}\nafter\n", "p") == f"Before\n{text}\nafter"
+    assert "\n" not in quoted
+
+
+def test_markdown_leaves_the_text_around_it_alone():
+    source = f"[{quoting.markdown('a] [b')}](c) *{quoting.markdown('d* e')}* `f`"
+    assert COMMONMARK.renderInline(source) == '<a href="c">a] [b</a> <em>d* e</em> <code>f</code>'
+
+
+def test_markdown_fits_into_a_cell_of_a_table():
+    html = GITHUB.render(f"| a | b |\n| - | - |\n| {quoting.markdown('c | d')} | e |\n")
+    assert "<td>c | d</td>\n<td>e</td>" in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """It's a "service" (v1.2), ok - really!""",
+        "AT&T & co; 100% of $5, a/b: c = d",
+        "C# and snake_case in 2026.",
+        "3.14 or so?",
+        "https://example.com/a_b?c=1&d=2#e",
+        "Ünïcödé 🚀 日本",
+    ],
+)
+def test_markdown_leaves_ordinary_sentences_untouched(text):
+    assert quoting.markdown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("1. list", r"1\. list"),
+        ("- item", r"\- item"),
+        ("# title #", r"\# title \#"),
+        (":--", r"\:--"),
+        ("a_b _c_", r"a_b \_c\_"),
+        ("<b> &amp; `x`", r"\<b> &amp;amp; \`x\`"),
+        (" a ", "&#32;a&#32;"),
+        ("a\nb", "a&#10;b"),
+    ],
+)
+def test_markdown_escapes_what_has_a_meaning(text, quoted):
+    assert quoting.markdown(text) == quoted
+
+
+# GitHub reads a bare address before it reads escapes. These were rendered by its own cmark-gfm.
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("http://example.com/a*b", r"http\://example.com/a\*b"),
+        ("https://example.com/?a&copy;", r"https\://example.com/?a&amp;copy;"),
+        ("www.example.com ", r"www\.example.com&#32;"),
+        ("www.example.com/\u00a0*", "www\\.example.com/\u00a0\\*"),
+    ],
+)
+def test_markdown_makes_no_link_in_which_an_escape_would_show(text, quoted):
+    assert quoting.markdown(text) == quoted
+
+
+@pytest.mark.parametrize("text", ["\0", "a\x1bb", "\x0b", "a\x7f", "\x85a"])
+def test_markdown_refuses_what_renderers_drop(text):
+    with pytest.raises(ValueError, match="doesn't fit into Markdown"):
+        quoting.markdown(text)
+
+
+# --- Python
+
+
+@every_text
+def test_python_reads_back(text):
+    quoted = quoting.python(text)
+
+    assert ast.literal_eval(quoted) == text
+    assert all(char.isprintable() or char in "\ue000\uffff" for char in quoted)
+
+
+def test_python_is_as_ruff_format_leaves_it():
+    source = "".join(f"x = {quoting.python(text)}\n" for text in ALL.values())
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--isolated", "--stdin-filename=x.py", "-"],
+        input=source,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert formatted.stdout.splitlines() == source.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("", '""'),
+        ("It's", '"It\'s"'),
+        ('say "hi"', "'say \"hi\"'"),
+        ("""'"'""", '''"'\\"'"'''),
+        ("Ünïcödé 🚀", '"Ünïcödé 🚀"'),
+        ("a\u00a0b\u200b\n", r'"a\xa0b\u200b\n"'),
+        ("\ud800", r'"\ud800"'),
+    ],
+)
+def test_python_prefers_double_quotes_and_escapes_the_invisible(text, quoted):
+    assert quoting.python(text) == quoted
+
+
+# --- Shell
+
+
+@every_text
+def test_shell_reads_back(text):
+    if "\0" in text:
+        with pytest.raises(ValueError, match="doesn't fit into a shell's word"):
+            quoting.shell(text)
+        return
+    script = f"printf '<%s>' {quoting.shell(text)}"
+    printed = subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE, check=True)
+    assert printed.stdout == f"<{text}>".encode()
+
+
+def test_shell_keeps_an_empty_word():
+    assert quoting.shell("") == "''"
+
+
+# --- All of them
+
+FILTERS = ["toml", "yaml", "ini", "dockerfile", "markdown", "python", "shell"]
+
+
+@pytest.mark.parametrize("name", [name for name in FILTERS if name != "python"])
+def test_text_that_no_file_can_hold_is_named(name):
+    with pytest.raises(ValueError, match=r"'a\\ud800b' doesn't fit into a file"):
+        getattr(quoting, name)("a\ud800b")
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_what_is_not_text_is_named(name):
+    with pytest.raises(TypeError, match="only a text can be quoted, not None"):
+        getattr(quoting, name)(None)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_filter_is_there_for_templates(name):
+    environment = Environment(extensions=[quoting.QuotingExtension], autoescape=False)
+    assert environment.from_string(f"{{{{ text | {name} }}}}").render(text="a b").strip("'\"") == "a b"
