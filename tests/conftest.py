@@ -1,0 +1,123 @@
+"""What all tests share: services rendered from the working tree, on a machine without surprises."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import plumbum
+import pytest
+from copier import run_copy
+from machine import MissingError, service_python
+from support import QUESTIONS, TEMPLATE, Render, Service, missing, readme_command
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the developer's own settings out, for this process and for Copier's snapshot of its environment."""
+    home = TEMPLATE / "tests" / "home"
+    for environment in (os.environ, plumbum.local.env):
+        environment["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
+        environment["GIT_CONFIG_SYSTEM"] = os.devnull
+        environment["COPIER_SETTINGS_PATH"] = str(home / "copier-settings.yml")
+        for name in ("UV", "VIRTUAL_ENV"):
+            environment.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the folders that share something big to one worker each; what only renders goes anywhere."""
+    for item in items:
+        folder = item.path.relative_to(TEMPLATE / "tests").parts[0]
+        if folder not in {"extensions", "render"}:
+            item.add_marker(pytest.mark.xdist_group(folder))
+
+
+@pytest.fixture(scope="session")
+def without_uv(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give a PATH with all that the machine has but uv: what renders with it needs no network."""
+    folder = tmp_path_factory.mktemp("bin")
+    for place in os.environ["PATH"].split(os.pathsep):
+        for program in Path(place).glob("*"):
+            if program.name not in {"uv", "uvx"} and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def render(copie_session, without_uv: str) -> Render:
+    """Make a service without a lock; services with equal answers are made once and must not be changed."""
+    made: dict[tuple, Path] = {}
+
+    def render(**answers: str) -> Path:
+        if unknown := answers.keys() - QUESTIONS:
+            raise ValueError(f"copier.yml asks no such question: {', '.join(unknown)}")
+        key = tuple(sorted(answers.items()))
+        if key not in made:
+            with plumbum.local.env(PATH=without_uv):
+                result = copie_session.copy(extra_answers=answers)
+            if result.exception:
+                raise result.exception
+            made[key] = result.project_dir
+        return made[key]
+
+    return render
+
+
+@pytest.fixture
+def refuse(tmp_path: Path) -> Callable[..., str]:
+    """Give the message that refuses *answers*, after checking that nothing was written."""
+
+    def refuse(**answers: str) -> str:
+        folder = tmp_path / "refused"
+        with pytest.raises(ValueError, match="Validation error") as caught:
+            run_copy(str(TEMPLATE), folder, data=answers, defaults=True, unsafe=True, vcs_ref="HEAD", quiet=True)
+        assert not folder.exists()
+        return str(caught.value)
+
+    return refuse
+
+
+@pytest.fixture(scope="session")
+def user_env() -> dict[str, str]:
+    """Give the environment of a user who has uv and the service's Python."""
+    try:
+        python = service_python("3.13")
+    except MissingError as error:
+        missing(str(error))
+    return {**os.environ, "UV_PYTHON": python}
+
+
+@pytest.fixture(scope="session")
+def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clone the template with the working tree committed, as users would find it."""
+    clone = tmp_path_factory.mktemp("clone") / "uv-docker-template"
+    git = ["git", "-C", str(clone)]
+    subprocess.run(["git", "clone", "--quiet", TEMPLATE, clone], check=True)
+    subprocess.run([*git, f"--work-tree={TEMPLATE}", "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=As it is"], check=True)
+    subprocess.run([*git, "reset", "--quiet", "--hard"], check=True)
+    return clone
+
+
+@pytest.fixture(scope="session")
+def scaffold(
+    tmp_path_factory: pytest.TempPathFactory, template_clone: Path, user_env: dict[str, str]
+) -> Callable[..., Service]:
+    """Make a service with the README's command; it has a lock, and no environment yet."""
+
+    def scaffold(**answers: str) -> Service:
+        folder = tmp_path_factory.mktemp("service")
+        data = [f"--data={name}={answer}" for name, answer in answers.items()]
+        copy = subprocess.run(
+            [*readme_command(template_clone), "--defaults", *data],
+            cwd=folder,
+            # Copier itself may run on any Python: this one is sure to be there.
+            env={**user_env, "UV_PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert copy.returncode == 0, copy.stderr
+        return Service(folder / "myapp", user_env)
+
+    return scaffold

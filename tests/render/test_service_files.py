@@ -1,0 +1,194 @@
+"""What every rendered service looks like, whatever the answers."""
+
+import ast
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from validate_pyproject import api as validate_pyproject
+
+EXPECTED = [
+    ".copier-answers.yml",
+    ".dockerignore",
+    ".envrc",
+    ".gitattributes",
+    ".gitignore",
+    ".python-version",
+    "Dockerfile",
+    "README.md",
+    "docker-entrypoint.sh",
+    "etc/healthcheck.py",
+    "etc/uwsgi.ini",
+    "pyproject.toml",
+    "src/my_service/__init__.py",
+    "src/my_service/app.py",
+    "src/my_service/config.py",
+    "src/my_service/health.py",
+    "src/my_service/logs.py",
+    "src/my_service/wsgi.py",
+    "tests/conftest.py",
+    "tests/container/__init__.py",
+    "tests/container/conftest.py",
+    "tests/container/test_image.py",
+    "tests/test_app.py",
+    "tests/test_config.py",
+    "tests/test_health.py",
+    "tests/test_logs.py",
+]
+
+LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
+
+
+@pytest.fixture(params=LICENSES)
+def service(request, render) -> Path:
+    return render(license=request.param)
+
+
+def files(service: Path) -> dict[str, Path]:
+    return {path.relative_to(service).as_posix(): path for path in service.rglob("*") if path.is_file()}
+
+
+def tool(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
+
+
+def test_a_default_service_has_these_files_and_no_others(render):
+    assert sorted(files(render())) == EXPECTED
+
+
+def test_a_chosen_license_adds_its_text(render):
+    for name, words in {"MIT": "MIT License", "Apache-2.0": "Apache License", "BSD-3-Clause": "BSD 3-Clause"}.items():
+        text = (render(license=name, author_name="Zoë O'Neil") / "LICENSE").read_text(encoding="utf-8")
+        assert words in text
+        assert "Zoë O'Neil" in text
+        assert "{" not in text
+    assert not (render(license="Proprietary") / "LICENSE").exists()
+
+
+def test_no_folder_is_empty(service):
+    assert [path for path in service.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
+
+
+def test_no_jinja_is_left_over(service):
+    for name, path in files(service).items():
+        assert not re.search(r"\{\{|\{%|\{#|#\}|%\}", name + path.read_text(encoding="utf-8")), name
+
+
+def test_text_is_clean(service):
+    for name, path in files(service).items():
+        text = path.read_bytes().decode()
+        assert "\r" not in text, name
+        assert not re.search(r"[ \t]$", text, re.MULTILINE), f"{name}: trailing white space"
+        assert not re.search(r"\n\n\n\n", text), f"{name}: stray blank lines"
+        if text:
+            assert re.search(r"[^\n]\n\Z", text), f"{name}: not one final newline"
+            assert not text.startswith("\n"), f"{name}: begins with a blank line"
+
+
+def test_only_the_entry_point_is_executable(service):
+    executable = [name for name, path in files(service).items() if path.stat().st_mode & stat.S_IXUSR]
+    assert executable == ["docker-entrypoint.sh"]
+
+
+def test_only_the_answers_and_the_readme_speak_of_the_template(service):
+    inner_life = re.compile(r"copier|template|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
+    for name, path in files(service).items():
+        text = path.read_text(encoding="utf-8")
+        if name == ".copier-answers.yml":
+            continue
+        if name == "README.md":
+            text = text.partition("## Update it from the template")[0]
+        assert not inner_life.search(text), name
+
+
+def test_python_is_formatted_and_clean(service):
+    for check in (["check"], ["format", "--check", "--diff"]):
+        ruff = subprocess.run(
+            [tool("ruff"), *check, "--no-cache", "."], cwd=service, capture_output=True, text=True, check=False
+        )
+        assert ruff.returncode == 0, ruff.stdout + ruff.stderr
+
+
+def test_python_compiles(service):
+    for name, path in files(service).items():
+        if name.endswith(".py"):
+            ast.parse(path.read_text(encoding="utf-8"), name)
+
+
+def test_pyproject_is_valid(service):
+    pyproject = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))
+    assert validate_pyproject.Validator()(pyproject)
+
+
+def test_yaml_is_clean(service):
+    for name in files(service):
+        if name.endswith((".yml", ".yaml")):
+            rules = "{extends: default, rules: {document-start: disable, line-length: disable}}"
+            subprocess.run([tool("yamllint"), "--strict", "--config-data", rules, name], cwd=service, check=True)
+
+
+def test_shell_is_clean(service):
+    subprocess.run([tool("shellcheck"), "--shell=sh", service / ".envrc", service / "docker-entrypoint.sh"], check=True)
+
+
+def test_python_version_is_the_same_wherever_it_is_named(service):
+    version = (service / ".python-version").read_text(encoding="utf-8").strip()
+    pyproject = tomllib.loads((service / "pyproject.toml").read_text(encoding="utf-8"))
+    assert pyproject["project"]["requires-python"] == f"=={version}.*"
+    named = {
+        (name, found)
+        for name, path in files(service).items()
+        for found in re.findall(r"[Pp]ython[ =-]*(\d\.\d+)", path.read_text(encoding="utf-8"))
+    }
+    assert {found for _, found in named} <= {version}, named
+
+
+def test_the_year_is_stored_once(render):
+    answers = yaml.safe_load((render() / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"20\d\d", answers["copyright_year"])
+    license_text = (render(license="MIT", copyright_year="1999") / "LICENSE").read_text(encoding="utf-8")
+    assert "Copyright (c) 1999 " in license_text
+
+
+def test_dockerfile_pins_all_images_at_its_top(service):
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+    top, _, rest = dockerfile.partition("FROM ")
+    pins = dict(re.findall(r"^ARG (\w+)=(\S+)$", top, re.MULTILINE))
+
+    assert all(re.fullmatch(r"[^:]+:[\w.-]*(\d|trixie)[\w.-]*", image) for image in pins.values()), pins
+    stages = set(re.findall(r" AS (\w+)$", dockerfile, re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= {f"${{{name}}}" for name in pins} | stages
+    assert set(re.findall(r"[-,]from=(\w+)", rest)) <= stages
+
+
+def test_dockerfile_names_the_frontend_that_was_chosen(render):
+    def first_line(**answers: str) -> str:
+        return (render(**answers) / "Dockerfile").read_text(encoding="utf-8").splitlines()[0]
+
+    assert first_line() == "# syntax=docker/dockerfile:1"
+    assert (
+        first_line(dockerfile_syntax="mirror.example.com/dockerfile:1.9")
+        == "# syntax=mirror.example.com/dockerfile:1.9"
+    )
+    assert "syntax" not in first_line(dockerfile_syntax="")
+
+
+def test_every_multiline_step_stops_at_its_first_failure(service):
+    """Podman ignores SHELL, so each step says so itself."""
+    dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
+
+    assert "SHELL" not in dockerfile
+    assert dockerfile.count("<<EOT\n") == dockerfile.count("<<EOT\nset -ex\n") > 0
+
+
+def test_only_a_chosen_license_is_part_of_the_build(render):
+    for name in LICENSES:
+        service = render(license=name)
+        assert ("source=LICENSE," in (service / "Dockerfile").read_text(encoding="utf-8")) == (
+            service / "LICENSE"
+        ).exists()

@@ -1,0 +1,84 @@
+"""What tests name: the template's folder, what it asks, and a service to run commands in."""
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+QUESTIONS = {
+    name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8")) if not name.startswith("_")
+}
+
+Render = Callable[..., Path]
+
+
+@dataclass
+class Service:
+    """A service's folder and the environment that its commands run in."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def run(self, command: str, **env: str) -> str:
+        """Run a command line in the service; give its output, or fail with it."""
+        result = subprocess.run(
+            shlex.split(command),
+            cwd=self.folder,
+            env={**self.env, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"{command}\n{result.stdout}"
+        return result.stdout
+
+
+def readme_command(template: Path) -> list[str]:
+    """Give the one command for users, as the README has it, for a template that lies elsewhere."""
+    (line,) = re.findall(r"^\$ (uvx .* copier copy .*)$", README, re.MULTILINE)
+    return [part.replace("gh:org/uv-docker-template", str(template)) for part in shlex.split(line)]
+
+
+def missing(reason: str) -> None:
+    """Skip a test for want of something; where nothing may be skipped, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def edit(file: Path, *replacements: tuple[str, str]) -> None:
+    """Replace what each pattern finds in a file; a pattern that finds nothing is an error."""
+    text = file.read_text(encoding="utf-8")
+    for pattern, replacement in replacements:
+        text, count = re.subn(pattern, replacement, text, flags=re.DOTALL)
+        assert count, f"{file}: no {pattern}"
+    file.write_text(text, encoding="utf-8")
+
+
+def make_unpackaged(folder: Path) -> None:
+    """Do what a service's README says for one that should not be a package."""
+    edit(
+        folder / "pyproject.toml",
+        (r"\[build-system\].*?\n\n", ""),
+        (r"\[tool.uv.build-backend\].*?\n\n", ""),
+        (r"readme = .*?\n", ""),
+        (r"\[tool.pytest.ini_options\]\n", '[tool.pytest.ini_options]\npythonpath = ["src"]\n'),
+        (r"\[tool.mypy\]\n", '[tool.mypy]\nmypy_path = "src"\n'),
+    )
+    edit(folder / "etc/uwsgi.ini", (r"\nmodule = ", "\npythonpath = src\nmodule = "))
+    for file in ("src/my_service/app.py", "tests/test_app.py"):
+        edit(folder / file, (r"version\(.*?\)", '"1"'), (r"from importlib.metadata import version\n\n", ""))
+    edit(
+        folder / "Dockerfile",
+        (r"# The application alone, as a wheel.*?\n\n\n", ""),
+        (r"# What can't be imported.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
+    )
