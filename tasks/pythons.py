@@ -1,0 +1,36 @@
+"""Finds the Python that a service runs on, also where uv doesn't look."""
+
+import os
+import subprocess
+from pathlib import Path
+
+TIMEOUT = 30  # seconds
+
+
+def find_python(version: str, uv: str) -> str | None:
+    """Give the path of a Python of *version* ("3.13"), or None when there is none.
+
+    uv's own choice comes first; it skips what lies under pyenv but isn't active, so that comes second, the newest patch
+    release first.
+
+    Raises:
+        subprocess.TimeoutExpired: uv hangs.
+        OSError: uv does not start.
+    """
+    found = subprocess.run(
+        [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", version],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+    )
+    if found.returncode == 0:
+        return found.stdout.strip()
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    pythons = root.glob(f"versions/{version}.*/bin/python{version}")
+    return str(max(pythons, key=_patch_release, default="")) or None
+
+
+def _patch_release(python: Path) -> int:
+    patch = python.parts[-3].rsplit(".", 1)[-1]
+    return int(patch) if patch.isdecimal() else -1

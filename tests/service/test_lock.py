@@ -1,0 +1,137 @@
+"""A lock that can't be made costs nothing but the lock."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+from support import TEMPLATE
+
+COMPLETE = {".copier-answers.yml", ".envrc", ".python-version", "README.md", "etc", "pyproject.toml", "src", "tests"}
+
+
+def copy(folder, env) -> str:
+    """Copy the template; give what the user sees, once the service is complete but for its lock."""
+    result = subprocess.run(
+        [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--vcs-ref=HEAD", TEMPLATE, folder],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert {path.name for path in folder.iterdir()} >= COMPLETE
+    assert not (folder / "uv.lock").exists()
+    assert "uv.lock was not made: " in result.stderr
+    assert "then run `uv lock` in the service's folder." in result.stderr
+    return result.stderr
+
+
+@contextmanager
+def silent_index():
+    """Listen, accept, and never answer, as a firewall's black hole would; give the address."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
+        accepted = []
+
+        def accept() -> None:
+            try:
+                while True:
+                    accepted.append(server.accept())
+            except OSError:
+                pass
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection, _ in accepted:
+            connection.close()
+
+
+@pytest.fixture
+def nothing_cached(user_env, tmp_path):
+    return {**user_env, "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_HTTP_RETRIES": "0"}
+
+
+def test_without_uv(tmp_path, without_uv, user_env):
+    env = {name: text for name, text in user_env.items() if name != "UV"}
+    assert "there is no uv" in copy(tmp_path / "service", {**env, "PATH": without_uv})
+
+
+def test_with_an_unreachable_index(tmp_path, nothing_cached):
+    seen = copy(tmp_path / "service", {**nothing_cached, "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple"})
+    assert "127.0.0.1:9" in seen
+
+
+def test_with_an_index_that_never_answers(tmp_path, nothing_cached):
+    with silent_index() as address:
+        seen = copy(tmp_path / "service", {**nothing_cached, "UV_DEFAULT_INDEX": address, "UV_HTTP_TIMEOUT": "1"})
+    assert address in seen
+
+
+def test_without_a_network(tmp_path, nothing_cached):
+    seen = copy(tmp_path / "service", {**nothing_cached, "UV_OFFLINE": "1"})
+    assert "network" in seen
+
+
+def test_with_a_uv_that_does_not_start(tmp_path, user_env, without_uv):
+    folder = tmp_path / "bin"
+    shutil.copytree(without_uv, folder, symlinks=True)
+    (folder / "uv").write_bytes(b"\x7fELF and then nothing")
+    (folder / "uv").chmod(0o755)
+    copy(tmp_path / "service", {**user_env, "PATH": str(folder)})
+
+
+def test_with_a_uv_that_hangs(tmp_path, user_env, without_uv):
+    folder = tmp_path / "bin"
+    shutil.copytree(without_uv, folder, symlinks=True)
+    (folder / "uv").write_text('#!/bin/sh\n[ "$1" = lock ] && exec sleep 1000\n')
+    (folder / "uv").chmod(0o755)
+    seen = copy(tmp_path / "service", {**user_env, "PATH": str(folder), "LOCK_TIMEOUT": "1"})
+    assert "took more than 1 s" in seen
+
+
+def test_update_locks_what_it_merged(tmp_path, template_clone, user_env):
+    """The lock follows a dependency that only the service has, and one that only the new template has."""
+    template = tmp_path / "template"
+    shutil.copytree(template_clone, template)
+    folder = tmp_path / "service"
+    git = ["git", "-C", folder]
+    copier = [sys.executable, "-m", "copier"]
+
+    def release(tag: str) -> None:
+        subprocess.run(["git", "-C", template, "commit", "--all", "--allow-empty", "--quiet", "-m", tag], check=True)
+        subprocess.run(["git", "-C", template, "tag", tag], check=True)
+
+    release("v1000.0.0")
+    subprocess.run([*copier, "copy", "--trust", "--defaults", "--quiet", template, folder], env=user_env, check=True)
+    subprocess.run(["uv", "add", "--quiet", "--no-sync", "anyascii"], cwd=folder, env=user_env, check=True)
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--all"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "Start"], check=True)
+
+    pyproject = template / "template/pyproject.toml.jinja"
+    text = pyproject.read_text(encoding="utf-8")
+    pyproject.write_text(text.replace("dev = [\n", 'dev = [\n    "iniconfig>=2",\n'), encoding="utf-8")
+    release("v1000.0.1")
+    update = subprocess.run(
+        [*copier, "update", "--trust", "--defaults"],
+        cwd=folder,
+        env=user_env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert update.returncode == 0, update.stderr
+    assert update.stderr.count("uv.lock is up to date.") == 1
+    lock = (folder / "uv.lock").read_text(encoding="utf-8")
+    assert '{ name = "anyascii" }' in lock
+    assert '{ name = "iniconfig", specifier = ">=2" }' in lock
+    subprocess.run(["uv", "lock", "--check"], cwd=folder, env=user_env, check=True)
+    assert os.listdir(folder).count("uv.lock") == 1
