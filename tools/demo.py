@@ -1,0 +1,187 @@
+"""Scaffolds a service, installs it, starts it under its own server and fetches its pages.
+
+Where a container engine answers, it then does the same with the service's image.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from machine import MissingError, run, say, service_python
+
+TEMPLATE = Path(__file__).resolve().parent.parent
+START_TIMEOUT = 60  # seconds
+CONTAINER = f"demo-{os.getpid()}"
+FRONTEND = "docker/dockerfile:1"
+
+
+def main() -> None:
+    """Do what the module says, a step at a time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dir", type=Path, help="an empty or new folder for the service")
+    parser.add_argument("--serve", action="store_true", help="go on serving until Ctrl-C")
+    options = parser.parse_args()
+
+    folder = (options.dir or Path(tempfile.mkdtemp(prefix="demo-")) / "my-service").resolve()
+    if folder.exists() and any(folder.iterdir()):
+        sys.exit(f"{folder} is not empty: choose another folder with DIR=…, or remove it")
+
+    scaffold(folder)
+    version = (folder / ".python-version").read_text(encoding="utf-8").strip()
+    env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
+    env["UV_PYTHON"] = service_python(version)
+    run(["uv", "sync", "--locked"], cwd=folder, env=env)
+    if engine_answers():
+        demonstrate_image(folder)
+    else:
+        say("no container engine answers: leaving its image out")
+    serve(folder, env, forever=options.serve)
+    say(f"done; the service lies in {folder}")
+
+
+def scaffold(folder: Path) -> None:
+    """Copy the template as it is in this folder, uncommitted changes included."""
+    run([sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--vcs-ref=HEAD", str(TEMPLATE), str(folder)])
+
+
+def serve(folder: Path, env: dict[str, str], *, forever: bool) -> None:
+    """Start the service, fetch its pages, and stop it, now or when the user says so."""
+    port = env.get("PORT") or str(free_port())
+    command = ["uv", "run", "--locked", "uwsgi", "--ini", "etc/uwsgi.ini"]
+    say(f"PORT={port} {' '.join(command)}   (log: {folder}/server.log)")
+    started = time.monotonic()
+    with (
+        (folder / "server.log").open("wb") as log,
+        subprocess.Popen(command, cwd=folder, env={**env, "PORT": port}, stdout=log, stderr=log) as server,
+    ):
+        try:
+            wait_until_ready(f"http://localhost:{port}/readyz", server)
+            say(f"ready after {time.monotonic() - started:.1f} s")
+            for path in ("/", "/livez"):
+                fetch(f"http://localhost:{port}{path}")
+            if forever:
+                say(f"serving at http://localhost:{port}/ until Ctrl-C")
+                server.wait()
+        except KeyboardInterrupt:
+            pass
+        except TimeoutError as error:
+            print((folder / "server.log").read_text(errors="replace"), file=sys.stderr)
+            sys.exit(str(error))
+        finally:
+            say("stopping the server")
+            server.send_signal(signal.SIGTERM)
+            say(f"it ended with exit status {server.wait()}")
+
+
+def engine_answers() -> bool:
+    """Say whether there is a container engine to build and run an image with."""
+    try:
+        return subprocess.run(["docker", "version"], check=False, capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def demonstrate_image(folder: Path) -> None:
+    """Build the service's image, run it until it is healthy, fetch its pages and stop it; tell how long each took."""
+    image = "my-service"
+    # A network that intercepts TLS has certificates of its own.
+    certificates = os.environ.get("SSL_CERT_FILE")
+    secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
+    # Where Docker Hub can't be reached, neither can the Dockerfile's frontend; the engine has one of its own.
+    dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
+    if not can_pull(FRONTEND):
+        say(f"{FRONTEND} can't be pulled: building without it, as the answer dockerfile_syntax= would")
+        dockerfile = dockerfile.replace(f"# syntax={FRONTEND}\n", "")
+    with timed("built"):
+        run(["docker", "build", "--quiet", "--tag", image, *secret, "--file", "-", "."], cwd=folder, input=dockerfile)
+    with timed("healthy"):
+        run(["docker", "run", "--detach", "--name", CONTAINER, "--publish", "127.0.0.1::8000", "--read-only", image])
+        wait_until_healthy()
+    try:
+        address = output("docker", "port", CONTAINER, "8000/tcp").split()[0]
+        for path in ("/", "/livez"):
+            fetch(f"http://{address}{path}")
+        with timed("stopped"):
+            run(["docker", "stop", CONTAINER])
+        say(f"it ended with exit status {output('docker', 'wait', CONTAINER)}")
+    finally:
+        subprocess.run(["docker", "rm", "--force", CONTAINER], check=False, capture_output=True)
+
+
+@contextmanager
+def timed(done: str) -> Iterator[None]:
+    """Tell how long it took to get there."""
+    started = time.monotonic()
+    yield
+    say(f"{done} after {time.monotonic() - started:.1f} s")
+
+
+def can_pull(image: str) -> bool:
+    """Say whether the engine has an image or gets it soon."""
+    for command in (["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]):
+        with suppress(subprocess.TimeoutExpired):
+            if subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0:
+                return True
+    return False
+
+
+def wait_until_healthy() -> None:
+    """Return when the container's own health check passes."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while (status := output("docker", "inspect", "--format={{.State.Health.Status}}", CONTAINER)) != "healthy":
+        if status == "unhealthy" or time.monotonic() > deadline:
+            run(["docker", "logs", CONTAINER])
+            sys.exit("the image's container did not become healthy: its log is above")
+        time.sleep(0.05)
+
+
+def output(*command: str) -> str:
+    """Give what a command prints."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def free_port() -> int:
+    """Find a TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    """Return when *url* answers 200.
+
+    Raises:
+        TimeoutError: The server ended, or START_TIMEOUT passed.
+    """
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    raise TimeoutError(f"the service did not become ready within {START_TIMEOUT} s: its log is above")
+
+
+def fetch(url: str) -> None:
+    """Show what a page answers."""
+    say(f"GET {url}")
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        print(f"    {answer.status} {answer.read().decode().strip()}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(str(error))

@@ -1,0 +1,70 @@
+"""What a machine must have for services to be installed and run on it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pythons import find_python
+
+
+class MissingError(Exception):
+    """Something is missing that can't be had without the user."""
+
+
+def say(message: str) -> None:
+    """Tell of a step before it starts."""
+    print(f"==> {message}", flush=True)
+
+
+def service_python(version: str) -> str:
+    """Give the path of a Python of *version* that can compile extensions.
+
+    Raises:
+        MissingError: There is none; the message says how to get it.
+    """
+    uv = shutil.which("uv") or "uv"
+    if not (python := find_python(version, uv)):
+        say(f"downloading Python {version} (uv python install {version})")
+        subprocess.run([uv, "python", "install", version], check=False)
+        python = find_python(version, uv)
+    if not python:
+        raise MissingError(
+            f"There is no Python {version}, which the service runs on, and uv could not download it. "
+            f"Install it with the system's packages or with pyenv (pyenv install {version})."
+        )
+    if not shutil.which("cc"):
+        install("gcc", "libc6-dev", why="uWSGI is built from source")
+    if not _has_headers(python):
+        install(f"python{version}-dev", why=f"{python} has no headers")
+    return python
+
+
+def install(*packages: str, why: str) -> None:
+    """Install Debian packages, on a machine where that is possible without asking.
+
+    Raises:
+        MissingError: It isn't; the message says what to install.
+    """
+    names = " ".join(packages)
+    if os.geteuid() or not shutil.which("apt-get"):
+        raise MissingError(f"Install {names}, because {why}.")
+    say(f"installing {names}, because {why}")
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], **quiet)
+    subprocess.run(["apt-get", "install", "-qqy", "--no-install-recommends", *packages], **quiet)
+
+
+def _has_headers(python: str) -> bool:
+    code = "import sysconfig; print(sysconfig.get_path('include'))"
+    include = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return (Path(include) / "Python.h").is_file()
+
+
+def run(command: list[str], **options: object) -> None:
+    """Run *command* after showing it; a failure ends the program with its status."""
+    say(" ".join(command))
+    status = subprocess.run(command, check=False, text=True, **options).returncode
+    if status:
+        sys.exit(f"{command[0]} ended with exit status {status}: see its output above")
