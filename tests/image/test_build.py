@@ -1,0 +1,257 @@
+"""What a build runs again, what stops it, and that it fails in a way that people understand."""
+
+import re
+import shutil
+import subprocess
+from uuid import uuid4
+
+import pytest
+from building import CERTIFICATES, NO_NETWORK, BuildError, build, docker, exists
+from support import TEMPLATE, edit, make_unpackaged
+
+
+def refused(folder, *options: str, **arguments) -> str:
+    """Give what a build writes that must fail; nothing half-made has a name afterwards."""
+    with pytest.raises(BuildError) as caught:
+        build(folder, "refused", *options, **arguments)
+    assert not exists("refused")
+    return str(caught.value)
+
+
+def test_code_change_builds_the_application_alone_without_a_network(copy, image):
+    edit(copy.folder / "src/my_service/app.py", ("Say what runs", f"Say what runs, {uuid4()}"))
+
+    changed = build(copy.folder, "my-service:code", *NO_NETWORK)
+
+    ran = [step for step, ran in changed.steps.items() if ran]
+    assert [re.sub(r"^stage-\d+", "runtime", step) for step in ran] == ["application 1/1", "runtime 6/6"], changed.steps
+    assert changed.layers[:-1] == image.layers[:-1]
+    assert changed.layers[-1] != image.layers[-1]
+    assert changed.layer_sizes()[-1] < 64_000
+
+
+def test_configuration_change_installs_no_dependency(copy, image):
+    edit(copy.folder / "etc/uwsgi.ini", ("vacuum = true", "vacuum = false"))
+
+    changed = build(copy.folder, "my-service:configuration", *NO_NETWORK)
+
+    assert not changed.steps["dependencies 1/1"]
+    assert not changed.steps["application 1/1"]
+    unchanged = [old == new for old, new in zip(image.layers, changed.layers, strict=True)]
+    assert unchanged == [True, True, True, True, False, False]
+
+
+def test_added_dependency_compiles_nothing_again(copy, image):
+    copy.run("uv add --no-sync anyascii")
+
+    changed = build(copy.folder, "my-service:dependency")
+
+    assert changed.steps["dependencies 1/1"]
+    assert " + anyascii==" in changed.log
+    assert " + uwsgi==" in changed.log
+    assert "Building uwsgi" not in changed.log
+    assert changed.layers[:2] == image.layers[:2]
+
+
+def test_empty_cache_compiles_the_server(copy):
+    """The opposite of the test above: it must be able to fail."""
+    empty_cache(copy)
+
+    assert "Building uwsgi" in build(copy.folder, "my-service:compiled", "--target=dependencies").log
+
+
+def empty_cache(service) -> None:
+    """Let uv keep its packages in a new place, where it finds none; and change its step, which doesn't say where."""
+    edit(
+        service.folder / "Dockerfile",
+        ("type=cache,id=uv", f"type=cache,id={uuid4()}"),
+        ("\nuv sync", f"\n: {uuid4()}\nuv sync"),
+    )
+
+
+def test_outdated_lock_stops_the_build(copy):
+    edit(copy.folder / "pyproject.toml", (r'"flask>=', '"anyascii",\n    "flask>='))
+
+    assert "The lockfile at `uv.lock` needs to be updated" in refused(copy.folder)
+
+
+def test_package_that_cannot_be_imported_stops_the_build(copy):
+    edit(copy.folder / "src/my_service/app.py", (r"import environ", "import environ\nimport no_such_module"))
+
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in refused(copy.folder)
+
+
+def test_service_that_is_no_package_runs_from_its_image(copy):
+    make_unpackaged(copy.folder)
+    copy.run("uv lock")
+
+    unpackaged = build(copy.folder, "my-service:unpackaged")
+
+    script = "import my_service.wsgi as wsgi; print(wsgi.application.test_client().get('/').json, wsgi.__file__)"
+    assert "'version': '1'} /src/my_service/wsgi.py" in unpackaged.run("python", "-c", script)
+    copy.run("uv run pytest -m container -k ready", IMAGE=unpackaged.name)
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_failing_command_in_the_middle_of_a_step_stops_the_build(step, copy):
+    fail_in_step(copy.folder / "Dockerfile", step)
+
+    assert "exit code: 1" in refused(copy.folder)
+
+
+def fail_in_step(dockerfile, number: int) -> None:
+    """Let a command fail in the middle of a multi-line RUN, where only `set -e` notices."""
+    before, *steps = dockerfile.read_text().split("<<EOT\nset -ex\n")
+    assert len(steps) == 4, "a step of several lines was added or removed: these tests must know"
+    steps[number] = "false\n" + steps[number]
+    dockerfile.write_text("<<EOT\nset -ex\n".join([before, *steps]))
+
+
+def test_only_what_the_image_is_built_from_reaches_the_engine(copy):
+    """Large and secret-looking files lie about; a Dockerfile that takes all it gets shows what it gets."""
+    folder = copy.folder
+    for name in [
+        ".env",
+        ".env.production",
+        "id_rsa",
+        "secrets.json",
+        "credentials/token",
+        "src/.env",
+        "etc/.env.local",
+    ]:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("hunter2")
+    (folder / ".git").mkdir()
+    (folder / ".git/HEAD").write_text("hunter2")
+    (folder / "src/my_service/__pycache__").mkdir(exist_ok=True)
+    (folder / "src/my_service/__pycache__/app.cpython-313.pyc").write_text("hunter2")
+    (folder / "dump.sql").write_bytes(bytes(50_000_000))
+    (folder / "All.Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+
+    options = [f"--file={folder}/All.Dockerfile", f"--output=type=local,dest={folder.parent}/context"]
+    docker("buildx", "build", "--quiet", *options, str(folder))
+
+    context = folder.parent / "context"
+    sent = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
+    own = {path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.py")}
+    files = {"README.md", "docker-entrypoint.sh", "etc/healthcheck.py", "etc/uwsgi.ini", "pyproject.toml", "uv.lock"}
+    assert sent == own | files
+    assert "hunter2" not in build(folder, "my-service:littered").run(
+        "sh", "-c", "grep -rs hunter2 /app / -m 1 --exclude-dir=proc --exclude-dir=sys || true"
+    )
+
+
+def test_contents_do_not_depend_on_time_or_place(copy, service):
+    """Built anew elsewhere, the layers with dependencies and application hold the same bytes, but for file times."""
+    first = build_anew(service.folder, "my-service:first")
+    second = build_anew(copy.folder, "my-service:second")
+
+    assert "Building uwsgi" not in second.log, "compiled anew, it names the random folder in which that happened"
+    differing = contents(first) ^ contents(second)
+    # uv notes in the first when it installed the wheel, and the second has the checksum of the first.
+    files = {re.sub(".*my_service-0.1.0.dist-info/", "", line) for line in differing}
+    assert files <= {"uv_cache.json", "RECORD"}, differing
+
+
+def build_anew(folder, name: str):
+    """Build without what the engine knows of earlier builds, but for the packages that uv keeps."""
+    docker("builder", "prune", "--all", "--force", "--filter=type=regular")
+    image = build(folder, name)
+    assert image.steps["dependencies 1/1"], image.steps
+    assert image.steps["application 1/1"], image.steps
+    return image
+
+
+def contents(image) -> set[str]:
+    """List what is in /app: type, mode, owner, checksum and name."""
+    script = "find /app -printf '%y %m %U:%G %l %p\\n'; find /app -type f -exec sha256sum {} +"
+    return set(image.run("sh", "-c", script).splitlines())
+
+
+def test_certificates_of_a_company_stay_out_of_the_image(image, tmp_path):
+    """Neither they nor a stub of the file that they were mounted over are in any layer."""
+    assert image.run("sh", "-c", "ls -A /etc/ssl/certs 2>/dev/null || true") == ""
+    docker("save", f"--output={tmp_path}/image.tar", image.inspect()["Id"])
+    layers = (tmp_path / "image.tar").read_bytes()
+    assert b"/etc/uwsgi.ini" in layers, "layers that are compressed could hide anything"
+
+    for certificate in re.findall(r"BEGIN CERTIFICATE-----\n([^\n]+\n[^\n]+)", CERTIFICATES.read_text()):
+        assert certificate.encode() not in layers
+
+
+def test_wrong_certificates_are_named_as_the_reason(copy, tmp_path):
+    """Also where nothing intercepts: with these alone, no index can prove who it is."""
+    key, certificates = tmp_path / "key.pem", tmp_path / "certificates.pem"
+    openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nobody", "-days", "1"]
+    subprocess.run([*openssl, "-keyout", key, "-out", certificates], check=True, capture_output=True)
+    copy.run("uv add --no-sync iniconfig==2.1.0")
+
+    assert "invalid peer certificate: UnknownIssuer" in refused(copy.folder, certificates=certificates)
+
+
+def test_unreachable_index_is_named(copy):
+    empty_cache(copy)
+    lock = copy.folder / "uv.lock"
+    lock.write_text(re.sub(r"https://[^\"]*/flask-", "http://127.0.0.1:9/flask-", lock.read_text()))
+
+    error = refused(copy.folder)
+
+    assert re.search("Failed to (download|fetch).*flask", error)
+    assert "127.0.0.1:9" in error
+
+
+def test_no_network_is_named(copy):
+    error = refused(copy.folder, "--no-cache", "--target=build", "--network=none")
+
+    assert re.search("Unable to locate package|Temporary failure resolving|Could not resolve", error)
+
+
+def test_hadolint_is_silent(service):
+    hadolint = shutil.which("hadolint")
+    result = subprocess.run([hadolint, "Dockerfile"], cwd=service.folder, check=False, capture_output=True, text=True)
+
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_engines_own_checks_find_nothing(service):
+    """BuildKit's frontend checks since 1.8; an older one warns of what it finds as it builds."""
+    if "--check" in docker("buildx", "build", "--help"):
+        docker("buildx", "build", "--check", str(service.folder))
+    else:
+        assert "warning" not in build(service.folder, "my-service:checked").log.lower()
+
+
+BUILDAH = ["--isolation=chroot", "--ulimit=nofile=1024:4096", "--ulimit=nproc=4096:4096"]
+
+
+def buildah(folder, *options: str) -> subprocess.CompletedProcess[str]:
+    """Build with Buildah, as Podman does; the options are what a machine without cgroups of its own needs."""
+    secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
+    command = [TEMPLATE / "tools/engine", "buildah", "build", "--format=docker", *BUILDAH, *secret, *options, folder]
+    return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def buildah_bases(service, image):
+    """Copy the base images to Buildah's own storage."""
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
+    subprocess.run([TEMPLATE / "tools/engine", "buildah-import", *images], check=True)
+
+
+def test_buildah_builds_an_image_that_keeps_the_promises(copy, buildah_bases):
+    result = buildah(copy.folder, "--tag=my-service-by-buildah")
+    assert result.returncode == 0, result.stdout
+
+    name = "my-service:buildah"
+    push = ["buildah", "push", "my-service-by-buildah", f"docker-daemon:{name}"]
+    subprocess.run([TEMPLATE / "tools/engine", *push], check=True, capture_output=True)
+    assert " passed" in copy.run("uv run --locked pytest -m container", IMAGE=name)
+
+
+def test_failing_command_in_the_middle_of_a_step_stops_buildah(copy, buildah_bases):
+    fail_in_step(copy.folder / "Dockerfile", 0)
+
+    result = buildah(copy.folder, "--tag=refused")
+
+    assert result.returncode != 0
+    assert "exit status 1" in result.stdout

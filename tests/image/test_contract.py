@@ -1,0 +1,137 @@
+"""The image keeps what the service's own tests promise."""
+
+import json
+import subprocess
+
+import pytest
+from building import CERTIFICATES, NO_NETWORK, build, docker
+from hostile import TEXTS
+
+# Runs in the image: tells of each module whether its byte code is there and checked by nobody.
+COMPILED = """
+import importlib.util, json, pathlib
+stale = []
+for source in pathlib.Path("/app/lib").rglob("*.py"):
+    compiled = pathlib.Path(importlib.util.cache_from_source(str(source)))
+    if not compiled.is_file() or compiled.read_bytes()[4:8] != b"\\1\\0\\0\\0":
+        stale.append(str(source))
+print(json.dumps({"modules": len(list(pathlib.Path("/app/lib").rglob("*.py"))), "stale": stale}))
+"""
+
+
+def test_service_proves_the_promises_of_its_image(service, image):
+    output = service.run("uv run --locked pytest -m container", IMAGE=image.name)
+
+    assert " passed" in output
+    assert "skipped" not in output
+
+
+def test_service_builds_its_image_for_its_tests_when_none_is_named(service, image):
+    certificates = str(CERTIFICATES) if CERTIFICATES.is_file() else ""
+    output = service.run("uv run --locked pytest -m container -k serves_on_port", SSL_CERT_FILE=certificates)
+
+    assert "1 passed" in output
+
+
+def test_byte_code_is_complete_and_never_goes_stale(image):
+    found = json.loads(image.run("python", "-c", COMPILED))
+
+    assert found["modules"] > 100
+    assert found["stale"] == []
+
+
+def test_python_is_the_platforms_own_in_both_stages(service, image):
+    dependencies = build(service.folder, "my-service:dependencies", "--target=dependencies")
+
+    for stage in (dependencies, image):
+        real = stage.run("/app/bin/python", "-c", "import os, sys; print(os.path.realpath(sys.executable))")
+        assert real.strip() == "/usr/bin/python3.13"
+
+
+def test_options_are_appended_to_the_server_command(image):
+    assert image.run("--version").strip().splitlines()[-1].startswith("2.0.")
+
+
+def test_labels_come_from_build_arguments_without_touching_a_layer(service, image):
+    labelled = build(
+        service.folder,
+        "my-service:labelled",
+        "--build-arg=REVISION=0123abc",
+        "--build-arg=SOURCE=https://git.example.com/my-service",
+        "--build-arg=CREATED=2026-01-02T03:04:05Z",
+        *NO_NETWORK,
+    )
+
+    assert labelled.layers == image.layers
+    labels = labelled.inspect()["Config"]["Labels"]
+    assert {name.removeprefix("org.opencontainers.image."): text for name, text in labels.items()} | {
+        "stand-in": ""
+    } == {
+        "title": "My Service",
+        "description": "A Python web service",
+        "licenses": "LicenseRef-Proprietary",
+        "revision": "0123abc",
+        "source": "https://git.example.com/my-service",
+        "created": "2026-01-02T03:04:05Z",
+        "stand-in": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "leftover", ["/var/lib/apt/lists", "/var/cache/apt", "/var/log", "/root", "/tmp", "/build", "/wheels"]
+)
+def test_nothing_is_left_over_from_the_build(image, leftover):
+    """What the base image brings along is its own."""
+    base = image.inspect()["Config"]
+    assert base["User"] == "10001:10001"
+    added = set(files(image.name, leftover)) - set(files("debian:trixie-slim", leftover))
+    assert added == set()
+
+
+def files(name: str, folder: str) -> list[str]:
+    find = f"find {folder} -xdev -type f 2>/dev/null || true"
+    return docker("run", "--rm", "--user=0", "--entrypoint=sh", name, "-c", find).splitlines()
+
+
+def test_image_is_at_most_50_megabytes_above_its_base(image):
+    base, *ours = image.layer_sizes()
+
+    assert base > 50e6
+    assert sum(ours) <= 50e6, ours
+
+
+def test_healthcheck_needs_no_program_of_its_own(image):
+    check = image.inspect()["Config"]["Healthcheck"]["Test"]
+
+    assert check == ["CMD", "python", "-IS", "/app/etc/healthcheck.py"]
+
+
+def test_healthcheck_fails_while_nothing_serves(image):
+    result = subprocess.run(
+        ["docker", "run", "--rm", image.name, "python", "-IS", "/app/etc/healthcheck.py"],
+        check=False,
+        capture_output=True,
+    )
+
+    assert result.returncode == 1
+    assert b"ConnectionRefusedError" in result.stderr
+
+
+def test_labels_hold_any_text(render, tmp_path):
+    """As the engine reads them: each hostile text is the title and description of one instruction."""
+    dockerfile = ["FROM scratch"]
+    for number, text in enumerate(TEXTS.values()):
+        rendered = (render_with(render, text) / "Dockerfile").read_text(encoding="utf-8")
+        label = rendered[rendered.index("LABEL ") :]
+        dockerfile.append(label.replace("org.opencontainers.image", f"n{number}"))
+    (tmp_path / "Dockerfile").write_text("\n".join(dockerfile), encoding="utf-8")
+
+    labels = build(tmp_path, "hostile-labels").inspect()["Config"]["Labels"]
+
+    for number, text in enumerate(TEXTS.values()):
+        assert (labels[f"n{number}.title"], labels[f"n{number}.description"]) == (text, text)
+
+
+def render_with(render, text: str):
+    """Render with the answers of tests/render/, where title and description are this text."""
+    return render(project_name=text, distribution_name="hostile", package_name="hostile_service", description=text)

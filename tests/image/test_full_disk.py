@@ -1,0 +1,51 @@
+"""A disk that is full stops a build, and the reason is named."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from building import BuildError, build, exists
+from support import TEMPLATE, missing
+
+PRIVATE_ROOT = Path(os.environ.get("ENGINE_HOME", "/var/tmp/uv-docker-template-engine")) / "root"
+SIZE = "300m"  # the base images fit in, compilers don't
+
+
+@pytest.fixture
+def small_engine(image, service, tmp_path_factory) -> Iterator[dict[str, str]]:
+    """Start a second engine, with the first one's programs and images and a disk of its own; give its environment."""
+    if os.geteuid() or not PRIVATE_ROOT.is_dir():
+        missing("a small disk takes root, and the private engine of tools/engine")
+    home = Path("/var/tmp") / f"uv-docker-template-small-{os.getpid()}"
+    home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", home], check=True)
+    archive = tmp_path_factory.mktemp("images") / "images.tar"
+    bases = [
+        name.split("=", 1)[1] for name in (service.folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in name
+    ]
+    subprocess.run(["docker", "save", f"--output={archive}", *bases], check=True)
+    env = {**os.environ, "ENGINE_HOME": str(home), "DOCKER_HOST": "unix:///nonexistent"}
+    try:
+        (home / "root").symlink_to(PRIVATE_ROOT)
+        engine = f'{TEMPLATE}/tools/engine start && eval "$({TEMPLATE}/tools/engine env)" && env -0'
+        started = subprocess.run(["bash", "-c", engine], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+        small = dict(line.split("=", 1) for line in started.rstrip("\0").split("\0"))
+        subprocess.run(["docker", "load", "--quiet", f"--input={archive}"], env=small, check=True, capture_output=True)
+        yield small
+    finally:
+        subprocess.run([TEMPLATE / "tools/engine", "stop"], env=env, check=False)
+        subprocess.run(["umount", "--lazy", home], check=True)
+        home.rmdir()
+
+
+def test_full_disk_is_named_and_nothing_half_made_is_tagged(small_engine, service, monkeypatch):
+    for name, text in small_engine.items():
+        monkeypatch.setenv(name, text)
+
+    with pytest.raises(BuildError) as caught:
+        build(service.folder, "my-service")
+
+    assert "no space left on device" in str(caught.value).lower()
+    assert not exists("my-service")
