@@ -1,9 +1,13 @@
-# Two commands for people who work on the template; both set up what they need.
+# Commands for people who work on the template; all set up what they need.
 #
 #   make demo [DIR=path] [SERVE=1]   scaffold a service, start it, fetch its pages
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
+#   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
 
-.PHONY: demo test
+.PHONY: benchmark demo test
+
+benchmark:
+	@PYTHONPATH=tasks:tools tools/run python benchmarks/run.py $(ARGS)
 
 demo:
 	@PYTHONPATH=tasks tools/run python tools/demo.py $(if $(DIR),--dir "$(DIR)") $(if $(SERVE),--serve)
