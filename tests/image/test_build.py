@@ -12,9 +12,10 @@ from support import TEMPLATE, edit, make_unpackaged
 
 def refused(folder, *options: str, **arguments) -> str:
     """Give what a build writes that must fail; nothing half-made has a name afterwards."""
+    name = f"refused-{uuid4()}"
     with pytest.raises(BuildError) as caught:
-        build(folder, "refused", *options, **arguments)
-    assert not exists("refused")
+        build(folder, name, *options, **arguments)
+    assert not exists(name)
     return str(caught.value)
 
 
