@@ -44,9 +44,12 @@ def test_configuration_change_installs_no_dependency(copy, image):
 
 def test_added_dependency_compiles_nothing_again(copy, image):
     copy.run("uv add --no-sync anyascii")
-    edit(copy.folder / "pyproject.toml", ("^", f"# {uuid4()}\n"))
-
-    changed = build(copy.folder, "my-service:dependency")
+    # Where the network is bad, uv may fetch and compile a source package again that it has: not twice in a row.
+    for _ in range(2):
+        edit(copy.folder / "pyproject.toml", ("^", f"# {uuid4()}\n"))
+        changed = build(copy.folder, "my-service:dependency")
+        if "Building uwsgi" not in changed.log:
+            break
 
     assert changed.steps["dependencies 1/1"]
     assert " + anyascii==" in changed.log
