@@ -11,6 +11,8 @@ import pytest
 from copier import run_copy
 from machine import MissingError, service_python
 from support import QUESTIONS, TEMPLATE, Render, Service, missing, readme_command
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,12 +26,17 @@ def pytest_configure(config: pytest.Config) -> None:
             environment.pop(name, None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the folders that share something big to one worker each; what only renders goes anywhere."""
-    for item in items:
-        folder = item.path.relative_to(TEMPLATE / "tests").parts[0]
-        if folder not in {"extensions", "render"}:
-            item.add_marker(pytest.mark.xdist_group(folder))
+class FolderScheduling(LoadScopeScheduling):
+    """Gives the folders that share something big to one worker each; what only renders goes anywhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        _, folder, *_ = nodeid.split("/")
+        return nodeid if folder in {"extensions", "render"} else folder
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
+    """Take the place of `--dist loadgroup`, whose groups pytest-xdist 3.8.0 doesn't see with pytest 9.2.0."""
+    return FolderScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

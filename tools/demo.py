@@ -93,7 +93,7 @@ def engine_answers() -> bool:
 
 def demonstrate_image(folder: Path) -> None:
     """Build the service's image, run it until it is healthy, fetch its pages and stop it; tell how long each took."""
-    image = "my-service"
+    image = "my-service-demo"
     # A network that intercepts TLS has certificates of its own.
     certificates = os.environ.get("SSL_CERT_FILE")
     secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []

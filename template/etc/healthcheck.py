@@ -1,3 +1,4 @@
+# An update overwrites this file.
 """Exits with 0 when the service answers /livez with 200.
 
 It runs every few seconds, so it imports as little as it can: an HTTP client would cost twice the time.

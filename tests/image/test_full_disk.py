@@ -28,7 +28,8 @@ def small_engine(image, service, tmp_path_factory) -> Iterator[dict[str, str]]:
     subprocess.run(["docker", "save", f"--output={archive}", *bases], check=True)
     env = {**os.environ, "ENGINE_HOME": str(home), "DOCKER_HOST": "unix:///nonexistent"}
     try:
-        (home / "root").symlink_to(PRIVATE_ROOT)
+        for name in ("root", "bin", "config"):
+            (home / name).symlink_to(PRIVATE_ROOT.with_name(name))
         engine = f'{TEMPLATE}/tools/engine start && eval "$({TEMPLATE}/tools/engine env)" && env -0'
         started = subprocess.run(["bash", "-c", engine], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
         small = dict(line.split("=", 1) for line in started.rstrip("\0").split("\0"))

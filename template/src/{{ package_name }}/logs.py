@@ -1,7 +1,10 @@
 """Log lines of one shape, whichever library they come from."""
 
 import logging
+import os
 import sys
+from types import TracebackType
+from typing import TextIO
 
 import structlog
 
@@ -11,13 +14,14 @@ def configure_logging(level: str, log_format: str) -> None:
 
     *log_format* is "json", one object per line, or "console", for people.
     """
+    stream = _output()
     renderer: structlog.typing.Processor
     if log_format == "json":
-        exceptions = [structlog.processors.dict_tracebacks]
+        exceptions = [structlog.processors.format_exc_info]
         renderer = structlog.processors.JSONRenderer()
     else:
         exceptions = []
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty())
 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -44,6 +48,28 @@ def configure_logging(level: str, log_format: str) -> None:
             renderer,
         ],
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def log_uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Log what nobody caught, as ``sys.excepthook``; above all why it can't start."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    # Perhaps it failed before anything was configured, or because of that.
+    if not structlog.is_configured():
+        configure_logging("INFO", os.environ.get("LOG_FORMAT", "console"))
+    log = structlog.get_logger(__name__)
+    exc_info = (kind, error, traceback)
+    log.critical("%s: %s", kind.__name__, error, exc_info=exc_info)
+
+
+def _output() -> TextIO:
+    """Give standard output, or what the server hands in when it took that itself."""
+    if descriptor := os.environ.get("LOG_FD"):
+        return open(int(descriptor), "w", encoding="utf-8", closefd=False)
+    return sys.stdout

@@ -1,0 +1,1 @@
+# An update overwrites this file.

@@ -1,0 +1,117 @@
+"""Clients that load a running container, and tell what became of each request."""
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import uuid4
+
+T = TypeVar("T")
+
+
+def finish(coroutine: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end; what waits for something that never comes fails after 15 minutes."""
+    return asyncio.run(asyncio.wait_for(coroutine, 900))
+
+
+@dataclass
+class Outcomes:
+    """What became of the requests, each named by the id that it was sent with."""
+
+    answered: set[str] = field(default_factory=set)
+    """Those that got a whole answer, with status 200."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Those that were sent and got none, and why."""
+    refused: int = 0
+    """How many connections were refused."""
+
+
+async def request(host: str, path: str, outcomes: Outcomes, *, port: int = 8000, timeout: float = 60) -> bool:
+    """Send one request and note what becomes of it; say whether the connection was accepted."""
+    name = str(uuid4())
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        outcomes.refused += 1
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {name}\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(), timeout)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 200 ") and b"Content-Length: %d\r\n" % len(body) in head:
+            outcomes.answered.add(name)
+        else:
+            outcomes.failed[name] = f"{path}: {answer[:100]!r}"
+    except (OSError, TimeoutError) as error:
+        outcomes.failed[name] = f"{path}: {error!r}"
+    finally:
+        writer.close()
+    return True
+
+
+async def client(
+    host: str, outcomes: Outcomes, paths: list[str], going: Callable[[], bool], pause: float, *, port: int = 8000
+) -> None:
+    """Send one request after the other, with a pause in seconds between them, until told or refused."""
+    while going() and await request(host, random.choice(paths), outcomes, port=port):
+        await asyncio.sleep(pause)
+
+
+async def docker(*command: str) -> str:
+    """Run the engine's client; give its output."""
+    process = await asyncio.create_subprocess_exec(
+        "docker", *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, error = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"docker {' '.join(command)}: {error.decode()}")
+    return output.decode().strip()
+
+
+async def start(image: str, *options: str, arguments: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Start a container; give its id and its address, once it is ready.
+
+    The address is the container's own: a port that the engine publishes also accepts what the service refuses.
+    """
+    container = await docker("run", "--detach", *options, image, *arguments)
+    host = await docker("inspect", "--format={{.NetworkSettings.IPAddress}}", container)
+    while True:
+        outcomes = Outcomes()
+        await request(host, "/readyz", outcomes, timeout=5)
+        if outcomes.answered:
+            return container, host
+        running = await docker("inspect", "--format={{.State.Running}}", container)
+        assert running == "true", await docker("logs", container)
+        await asyncio.sleep(0.02)
+
+
+def hammer(host: str, count: int) -> None:
+    """Send *count* requests as fast as one client can, each of which must be answered."""
+    for _ in range(count):
+        with socket.create_connection((host, 8000), timeout=60) as connection:
+            connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+            assert connection.recv(1000).startswith(b"HTTP/1.0 200 ")
+
+
+class Balancer:
+    """Forwards each connection to the next of its containers, byte by byte."""
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+        self._next = 0
+
+    async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self._next += 1
+        host = self.hosts[self._next % len(self.hosts)]
+        try:
+            upstream, to_upstream = await asyncio.open_connection(host, 8000)
+            to_upstream.write(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(await upstream.read())
+            to_upstream.close()
+        except OSError:
+            pass  # the client sees a connection that closes without an answer
+        finally:
+            writer.close()
