@@ -1,0 +1,471 @@
+"""What CI runs in a service does what the service's README says, on GitHub and on GitLab.
+
+The shell steps are taken from the rendered files and run, in clones of a service that lies in a bare repository, made
+from a clone of the template with releases of its own. Only the forges themselves can't be had: a program that records
+what it is asked stands in for `gh`, and for GitLab the bare repository records the push options that it gets.
+"""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from support import TEMPLATE, edit
+
+FORGES = ["github", "gitlab"]
+OLD, NEW, NEWER = "v1000.0.0", "v1000.1.0", "v1000.2.0"
+BRANCH = "template-update"
+OWN_TOKEN = "own-token"
+JOB_TOKEN = "job-token"
+
+GH = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+arguments, log = sys.argv[1:], pathlib.Path(os.environ["GH_LOG"])
+call = {"arguments": arguments, "body": sys.stdin.read() if arguments[-1] == "-" else None, "token": os.environ["GH_TOKEN"]}
+opened = '"create"' in log.read_text() if log.exists() else False
+with log.open("a") as file:
+    print(json.dumps(call), file=file)
+if arguments[:2] == ["pr", "list"] and opened:
+    print(1)
+if arguments[:2] == ["pr", "create"] and os.environ.get("GH_REFUSES"):
+    sys.exit("GitHub Actions is not permitted to create or approve pull requests")
+"""
+
+# A test in a service that fails where it could read a token.
+NO_TOKEN = """import os
+
+
+def test_no_token() -> None:
+    tokens = {"TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "TEMPLATE_UPDATE_TOKEN"}
+    assert not tokens & os.environ.keys()
+"""
+
+HOOK = """#!/bin/sh
+env | grep '^GIT_PUSH_OPTION_[0-9]' | cut -d= -f2- >>"$GIT_DIR/push-options"
+"""
+
+
+def git(folder: Path, *arguments: str | Path) -> str:
+    return subprocess.run(
+        ["git", "-C", folder, *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+
+
+def release(template: Path, version: str, *changes: tuple[str, str]) -> None:
+    """Add texts to the ends of files of a template, and tag it."""
+    for name, text in changes:
+        (template / name).parent.mkdir(exist_ok=True)
+        with (template / name).open("a", encoding="utf-8") as file:
+            file.write(text)
+    git(template, "add", "--all", "--force")
+    git(template, "commit", "--quiet", "--allow-empty", f"--message={version}")
+    git(template, "tag", version)
+
+
+@dataclass
+class Project:
+    """A service at a forge, and the template that it came from."""
+
+    forge: str
+    folder: Path
+    template: Path
+    env: dict[str, str]
+
+    @property
+    def origin(self) -> Path:
+        """The service's repository at the forge."""
+        return self.folder / "origin.git"
+
+    def change(self, *changes: tuple[str, str], branch: str = "main") -> None:
+        """Add texts to the ends of the service's files, as its team would, with a commit on a branch."""
+        clone = self.folder / "team"
+        shutil.rmtree(clone, ignore_errors=True)
+        git(self.folder, "clone", "--quiet", "--branch", branch, self.origin, clone)
+        release(clone, f"change-{len(git(clone, 'tag'))}", *changes)
+        git(clone, "push", "--quiet", "origin", branch)
+
+    def run(self, job: str, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
+        """Run a job's steps until one fails; give the status and all output of the last one run, and of those before."""
+        workspace = Path(self.env["WORKSPACE"])
+        shutil.rmtree(workspace, ignore_errors=True)
+        steps = self.github_steps(job, token) if self.forge == "github" else self.gitlab_steps(job, token)
+        git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.origin}", workspace)
+        if self.forge == "gitlab":
+            git(workspace, "checkout", "--quiet", "--detach")
+        output = ""
+        for script, step_env in steps:
+            result = subprocess.run(
+                # Both forges' shells stop at the first command that fails.
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+                cwd=workspace,
+                env={**self.env, "CI": "true", **step_env, **env},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            output += result.stdout
+            if result.returncode:
+                return result.returncode, output
+        return 0, output
+
+    def github_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Give each step's script and environment; what it `uses` is this machine's."""
+        for file in (self.folder / "service/.github/workflows").glob("*.yml"):
+            workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
+            if job in workflow["jobs"]:
+                break
+        expressions = {"secrets.TEMPLATE_UPDATE_TOKEN": token, "github.token": JOB_TOKEN}
+        github = {"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_SERVER_URL": "https://github.com"}
+        for step in workflow["jobs"][job]["steps"]:
+            if "uses" in step:
+                assert step["uses"].startswith(("actions/checkout@", "actions/setup-python@"))
+                continue
+            step_env = {**workflow["env"], **step.get("env", {})}
+            assert "${{" not in step["run"]
+            yield (
+                step["run"],
+                {
+                    **github,
+                    **{
+                        name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: expressions[found[1]], text)
+                        for name, text in step_env.items()
+                    },
+                },
+            )
+
+    def gitlab_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Give the script and environment of a job, which has one shell."""
+        pipeline = yaml.safe_load((self.folder / "service/.gitlab-ci.yml").read_text(encoding="utf-8"))
+        section = pipeline[{"test": "tests"}.get(job, job)]
+        gitlab = {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_SERVER_URL": "https://gitlab.com"}
+        yield (
+            "\n".join([*pipeline["default"]["before_script"], *section["script"]]),
+            {
+                **gitlab,
+                "CI_PROJECT_URL": f"file://{self.origin}".removesuffix(".git"),
+                **pipeline["variables"],
+                **section.get("variables", {}),
+                **({"TEMPLATE_UPDATE_TOKEN": token} if token else {}),
+            },
+        )
+
+    @property
+    def calls(self) -> list[dict]:
+        """What `gh` was asked."""
+        log = Path(self.env["GH_LOG"])
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+    @property
+    def requests(self) -> list[tuple[str, str, str]]:
+        """How each request was opened or refreshed: the verb, the title and the body."""
+        if self.forge == "github":
+            return [
+                (call["arguments"][1], call["arguments"][call["arguments"].index("--title") + 1], call["body"])
+                for call in self.calls
+                if call["arguments"][:2] in (["pr", "create"], ["pr", "edit"])
+            ]
+        log = self.origin / "push-options"
+        options = [line.partition("=") for line in log.read_text().splitlines()] if log.exists() else []
+        titles = [text for name, _, text in options if name == "merge_request.title"]
+        bodies = [text.replace("<br>", "\n") for name, _, text in options if name == "merge_request.description"]
+        assert [name for name, _, _ in options].count("merge_request.create") == len(titles)
+        assert [text for name, _, text in options if name == "merge_request.target"] == ["main"] * len(titles)
+        return [
+            ("create" if number == 0 else "edit", *pair) for number, pair in enumerate(zip(titles, bodies, strict=True))
+        ]
+
+    @property
+    def branches(self) -> dict[str, str]:
+        """The commits that the forge has, by branch."""
+        lines = git(self.origin, "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")
+        return dict(line.split() for line in lines.splitlines())
+
+    def proposed(self, name: str) -> str:
+        """Give the text of a file as proposed."""
+        return git(self.origin, "show", f"{BRANCH}:{name}")
+
+
+@pytest.fixture(scope="session")
+def job_env(user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Give the environment of a job: a fresh Python with pip first on PATH, nothing of this project, no Git identity."""
+    venv = tmp_path_factory.mktemp("python")
+    subprocess.run([user_env["UV_PYTHON"], "-m", "venv", venv], check=True)
+    rest = [place for place in user_env["PATH"].split(os.pathsep) if not Path(place).is_relative_to(TEMPLATE)]
+    env = {name: text for name, text in user_env.items() if name not in {"UV_PYTHON", "CI"}}
+    # In one place for all, with these two caches, jobs take half the time.
+    caches = {"MYPY_CACHE_DIR": f"{venv}/mypy", "PYTHONPYCACHEPREFIX": f"{venv}/bytecode"}
+    return {
+        **{**env, **caches, "GIT_CONFIG_GLOBAL": os.devnull},
+        "PATH": os.pathsep.join([f"{venv}/bin", *rest]),
+        "WORKSPACE": f"{venv}/workspace",
+    }
+
+
+@pytest.fixture(scope="session")
+def first_version(template_clone: Path, user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory):
+    """Make the template's first version, and a service of each forge from it."""
+    folder = tmp_path_factory.mktemp("first")
+    template = folder / "template"
+    git(folder, "clone", "--quiet", template_clone, template)
+    (template / "CHANGELOG.md").write_text(f"# Changes\n\n## [{OLD[1:]}] - 2026-01-01\n\n- The first of all\n")
+    release(template, OLD)
+    for forge in FORGES:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults"),
+                *(f"--vcs-ref={OLD}", f"--data=ci={forge}", template, folder / forge),
+            ],
+            env=user_env,
+            check=True,
+        )
+        assert (folder / forge / "uv.lock").exists()
+    return folder
+
+
+@pytest.fixture
+def project(first_version: Path, job_env: dict[str, str], tmp_path: Path) -> Callable[..., Project]:
+    """Put a service on a forge, with a template of its own."""
+
+    def project(forge: str, source: str | None = None) -> Project:
+        template, service = tmp_path / "template", tmp_path / "service"
+        shutil.copytree(first_version / "template", template)
+        shutil.copytree(first_version / forge, service)
+        edit(service / ".copier-answers.yml", ("_src_path: [^\n]*", f"_src_path: {source or template}"))
+        git(service, "init", "--quiet", "--initial-branch=main")
+        git(service, "add", "--all")
+        git(service, "commit", "--quiet", "--message=Start from the template")
+        git(tmp_path, "clone", "--quiet", "--bare", service, "origin.git")
+        git(tmp_path / "origin.git", "config", "receive.advertisePushOptions", "true")
+        (tmp_path / "origin.git/hooks/post-receive").write_text(HOOK)
+        (tmp_path / "origin.git/hooks/post-receive").chmod(0o755)
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/gh").write_text(GH)
+        (tmp_path / "bin/gh").chmod(0o755)
+        env = {**job_env, "PATH": f"{tmp_path}/bin:{job_env['PATH']}", "GH_LOG": str(tmp_path / "gh.jsonl")}
+        return Project(forge, tmp_path, template, env)
+
+    return project
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_a_new_service_passes_its_own_pipeline(forge, project):
+    status, output = project(forge).run("test")
+
+    assert status == 0, output
+    assert " passed" in output
+    assert "Success: no issues found" in output
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_nothing_is_proposed_to_a_service_that_is_up_to_date(forge, project):
+    service = project(forge)
+    before = service.branches
+
+    status, output = service.run("update")
+
+    assert status == 0, output
+    assert f"{OLD} is the template's latest version" in output
+    assert (service.requests, service.branches) == ([], before)
+
+
+@pytest.mark.parametrize(("forge", "token"), [("github", ""), ("github", OWN_TOKEN), ("gitlab", OWN_TOKEN)])
+def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
+    service = project(forge)
+    edit(
+        service.template / "CHANGELOG.md",
+        ("## ", f"## [{NEW[1:]}] - 2026-02-01\n\n### Added\n\n- A better entry point\n\n## "),
+    )
+    release(
+        service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"), ("template/tests/test_new.py", NO_TOKEN)
+    )
+    service.change(("README.md", "\nOurs\n"))
+    main = service.branches["main"]
+
+    status, output = service.run("update", token)
+
+    assert status == 0, output
+    ((verb, title, body),) = service.requests
+    assert (verb, title) == ("create", f"Update from the template: {OLD} to {NEW}")
+    assert {"`.copier-answers.yml`", "`docker-entrypoint.sh`", "`tests/test_new.py`"} == set(
+        re.findall(r"^- (`.*`) \+", body, re.M)
+    )
+    assert "### Added\n\n- A better entry point\n" in body
+    assert "The first of all" not in body
+    assert service.branches.keys() == {"main", BRANCH}
+    assert service.branches["main"] == main == git(service.origin, "rev-parse", f"{BRANCH}^")
+    assert service.proposed("docker-entrypoint.sh").endswith("# better")
+    assert service.proposed("README.md").endswith("Ours")
+    assert f"_commit: {NEW}" in service.proposed(".copier-answers.yml")
+    dispatched = [call["arguments"] for call in service.calls if call["arguments"][0] == "workflow"]
+    # Only GitHub's own token starts no tests by its push.
+    assert dispatched == (
+        [["workflow", "run", "test.yml", "--ref", BRANCH]] if (forge, token) == ("github", "") else []
+    )
+    assert {call["token"] for call in service.calls} <= {token or JOB_TOKEN}
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, project):
+    service = project(forge)
+    release(
+        service.template,
+        NEW,
+        ("template/etc/uwsgi.ini.jinja", "# theirs\n"),
+        ("template/unmerged.txt", "<<<<<<< before updating\n"),
+        ("template/docs/part.txt.rej", "part\n"),
+    )
+    service.change(("etc/uwsgi.ini", "# ours\n"))
+    before = service.branches
+
+    status, output = service.run("update")
+
+    assert status == 1, output
+    named = output.partition("conflicts with this service's own edits in\n")[2].partition("\nNothing was pushed")[0]
+    assert named.splitlines() == ["docs/part.txt.rej", "etc/uwsgi.ini", "unmerged.txt"]
+    assert (service.requests, service.branches) == ([], before)
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
+    service = project(forge)
+    release(service.template, NEW, ("template/src/{{ package_name }}/health.py", "import os\n"))
+
+    status, output = service.run("update")
+
+    assert status == 1, output
+    assert "it is proposed, but its tests fail" in output
+    ((_, title, body),) = service.requests
+    assert title == f"Draft: Update from the template: {OLD} to {NEW}, tests fail"
+    assert "These failed:\n\n- `uv run ruff check`\n- `uv run ruff format --check`\n\n" in body
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_an_open_request_is_refreshed(forge, project):
+    service = project(forge)
+    release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+    assert service.run("update")[0] == 0
+    proposed = service.branches
+    assert service.run("update")[0] == 0
+    assert service.branches == proposed, "the same update is the same commit: no test runs again, no approval is lost"
+
+    release(service.template, NEWER, ("template/docker-entrypoint.sh", "# better still\n"))
+    status, output = service.run("update")
+
+    assert status == 0, output
+    assert service.requests[-1][:2] == ("edit", f"Update from the template: {OLD} to {NEWER}")
+    assert [verb for verb, _, _ in service.requests].count("create") == 1
+    assert service.branches.keys() == {"main", BRANCH}
+    assert service.proposed("docker-entrypoint.sh").endswith("# better still")
+
+
+def test_work_on_the_branch_is_never_overwritten(project):
+    service = project("gitlab")
+    release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+    assert service.run("update")[0] == 0
+    service.change(("README.md", "\nMended\n"), branch=BRANCH)
+    before = service.branches
+    release(service.template, NEWER, ("template/docker-entrypoint.sh", "# better still\n"))
+
+    status, output = service.run("update")
+
+    assert status == 1
+    assert f"the branch {BRANCH} holds someone's work: merge it, or delete it" in output
+    assert service.branches == before
+
+
+def test_a_change_of_workflows_asks_for_the_token_that_may_push_it(project):
+    service = project("github")
+    release(service.template, NEW, ("template/{{ '.github' if ci == 'github' }}/workflows/test.yml", "# changed\n"))
+    before = service.branches
+
+    status, output = service.run("update", token="")
+    assert status == 1
+    assert ".github/workflows/test.yml\nStore a token that may as the secret TEMPLATE_UPDATE_TOKEN" in output
+    assert service.branches == before
+
+    status, output = service.run("update", OWN_TOKEN)
+    assert status == 0, output
+    assert service.proposed(".github/workflows/test.yml").endswith("# changed")
+
+
+def test_a_repository_that_lets_no_job_open_requests_says_what_to_allow(project):
+    service = project("github")
+    release(service.template, NEW)
+
+    status, output = service.run("update", token="", GH_REFUSES="1")
+
+    assert status == 1
+    assert "Allow GitHub Actions to create pull requests" in output
+
+
+def test_gitlab_without_a_token_says_what_to_store(project):
+    service = project("gitlab")
+    release(service.template, NEW)
+    before = service.branches
+
+    status, output = service.run("update", token="")
+
+    assert status == 1
+    assert "TEMPLATE_UPDATE_TOKEN is not set" in output
+    assert service.branches == before
+
+
+@contextmanager
+def private_server(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP to whoever has the token; give its address."""
+    expected = "Basic " + b64encode(f"x-access-token:{OWN_TOKEN}".encode()).decode()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.headers["Authorization"] == expected:
+                return super().do_GET()
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="private"')
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_private_template_is_read_with_the_token(project, tmp_path):
+    with private_server(tmp_path) as address:
+        service = project("github", f"{address}/template.git")
+        release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+        git(tmp_path, "clone", "--quiet", "--bare", service.template, "template.git")
+        git(tmp_path / "template.git", "update-server-info")
+        # Only the forge's own server gets the token.
+        forge = {"GITHUB_SERVER_URL": address}
+
+        for token, env in (("", forge), (OWN_TOKEN, {})):
+            status, output = service.run("update", token, **env)
+            assert status == 1
+            assert "A private template needs TEMPLATE_UPDATE_TOKEN" in output
+
+        status, output = service.run("update", **forge)
+
+    assert status == 0, output
+    assert service.proposed("docker-entrypoint.sh").endswith("# better")
