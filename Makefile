@@ -3,8 +3,9 @@
 #   make demo [DIR=path] [SERVE=1]   scaffold a service, start it, fetch its pages
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
 #   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
+#   make release VERSION=0.2.0       test everything, then tag a release on main
 
-.PHONY: benchmark demo test
+.PHONY: benchmark demo release test
 
 benchmark:
 	@PYTHONPATH=tasks:tools tools/run python benchmarks/run.py $(ARGS)
@@ -12,8 +13,11 @@ benchmark:
 demo:
 	@PYTHONPATH=tasks tools/run python tools/demo.py $(if $(DIR),--dir "$(DIR)") $(if $(SERVE),--serve)
 
+release:
+	@tools/run python tools/release.py "$(VERSION)" $(ARGS)
+
 test:
 	@tools/run ruff check
 	@tools/run ruff format --check
 	@tools/run shellcheck tools/run tools/engine .ci/run
-	@tools/run pytest --numprocesses 2 --dist loadgroup $(ARGS)
+	@tools/run pytest --numprocesses 2 $(ARGS)

@@ -188,6 +188,17 @@ def check_package_name(value: object) -> str:
     return ""
 
 
+def check_renaming(name: object, old: object) -> str:
+    """Return why an answer can't rename the package, or nothing; *old* is empty where there was no answer before.
+
+    By the time that an update asks, it's too late to move the service's folder, and its edits would be lost.
+    """
+    if not old or name == old:
+        return ""
+    # A terminal may cut the end off.
+    return f"use --data package_name={name} instead: once an update asks, it can't rename {_shown(old)} any more"
+
+
 def check_description(value: object) -> str:
     """Return what is wrong with a description, which may be empty, or nothing."""
     return check_line(value, MAX_DESCRIPTION)
@@ -336,5 +347,6 @@ class NamesExtension(Extension):
         environment.filters["package_name"] = package_name
         environment.filters["suitable"] = suitable
         environment.filters["check_line"] = check_line
+        environment.filters["check_renaming"] = check_renaming
         for question, check in CHECKS.items():
             environment.filters[f"check_{question}"] = check

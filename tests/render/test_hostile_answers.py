@@ -98,8 +98,8 @@ def core_metadata(service: Path, folder: Path) -> RawMetadata:
     return metadata
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_text_survives_in_every_file(text, render, tmp_path):
+@pytest.mark.parametrize(("text", "ci"), [*zip(TEXTS.values(), cycle(["github", "gitlab"]), strict=False)], ids=TEXTS)
+def test_text_survives_in_every_file(text, ci, render, tmp_path):
     title = text[:100]
     name = text[:100]
     service = render(
@@ -110,6 +110,7 @@ def test_text_survives_in_every_file(text, render, tmp_path):
         author_name=name,
         author_email="",
         license="MIT",
+        ci=ci,
     )
 
     answers = yaml.safe_load((service / ".copier-answers.yml").read_text(encoding="utf-8"))
@@ -137,6 +138,13 @@ def test_text_survives_in_every_file(text, render, tmp_path):
     assert [label_value(labels, label) for label in ("title", "description")] == [title, text]
 
     assert name in (service / "LICENSE").read_text(encoding="utf-8")
+    pipelines = [*service.glob(".github/workflows/*.yml"), *service.glob(".gitlab-ci.yml")]
+    assert pipelines
+    for pipeline in pipelines:
+        assert yaml.safe_load(pipeline.read_text(encoding="utf-8")) == yaml.safe_load(
+            (render(ci=ci) / pipeline.relative_to(service)).read_text(encoding="utf-8")
+        )
+    subprocess.run(["bash", "-n", service / ".ci/update"], check=True)
     subprocess.run(["sh", "-n", service / ".envrc"], check=True)
     subprocess.run([tool("ruff"), "check", "--no-cache", "--quiet", "."], cwd=service, check=True)
     subprocess.run([tool("ruff"), "format", "--no-cache", "--check", "--quiet", "."], cwd=service, check=True)

@@ -26,6 +26,7 @@ EXPECTED = [
     "etc/uwsgi.ini",
     "pyproject.toml",
     "src/my_service/__init__.py",
+    "src/my_service/access.py",
     "src/my_service/app.py",
     "src/my_service/config.py",
     "src/my_service/health.py",
@@ -35,6 +36,9 @@ EXPECTED = [
     "tests/container/__init__.py",
     "tests/container/conftest.py",
     "tests/container/test_image.py",
+    "tests/container/test_lifecycle.py",
+    "tests/container/test_requests.py",
+    "tests/test_access.py",
     "tests/test_app.py",
     "tests/test_config.py",
     "tests/test_health.py",
@@ -42,11 +46,16 @@ EXPECTED = [
 ]
 
 LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
+CI = {
+    "github": [".ci/update", ".github/workflows/test.yml", ".github/workflows/update.yml"],
+    "gitlab": [".ci/update", ".gitlab-ci.yml"],
+    "none": [],
+}
 
 
-@pytest.fixture(params=LICENSES)
+@pytest.fixture(params=[*({"license": name} for name in LICENSES), {"ci": "github"}, {"ci": "gitlab"}], ids=str)
 def service(request, render) -> Path:
-    return render(license=request.param)
+    return render(**request.param)
 
 
 def files(service: Path) -> dict[str, Path]:
@@ -70,13 +79,19 @@ def test_a_chosen_license_adds_its_text(render):
     assert not (render(license="Proprietary") / "LICENSE").exists()
 
 
+def test_a_chosen_ci_adds_its_files_and_no_others(render):
+    for name, added in CI.items():
+        assert sorted(files(render(ci=name))) == sorted([*EXPECTED, *added])
+
+
 def test_no_folder_is_empty(service):
     assert [path for path in service.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
 
 
 def test_no_jinja_is_left_over(service):
     for name, path in files(service).items():
-        assert not re.search(r"\{\{|\{%|\{#|#\}|%\}", name + path.read_text(encoding="utf-8")), name
+        # GitHub has expressions of its own: ${{ … }}
+        assert not re.search(r"(?<!\$)\{\{|\{%|\{#|#\}|%\}", name + path.read_text(encoding="utf-8")), name
 
 
 def test_text_is_clean(service):
@@ -90,17 +105,20 @@ def test_text_is_clean(service):
             assert not text.startswith("\n"), f"{name}: begins with a blank line"
 
 
-def test_only_the_entry_point_is_executable(service):
-    executable = [name for name, path in files(service).items() if path.stat().st_mode & stat.S_IXUSR]
-    assert executable == ["docker-entrypoint.sh"]
+def test_only_scripts_are_executable(service):
+    executable = {name for name, path in files(service).items() if path.stat().st_mode & stat.S_IXUSR}
+    assert executable == {name for name, path in files(service).items() if path.read_bytes().startswith(b"#!")}
+    assert executable - {".ci/update"} == {"docker-entrypoint.sh"}
 
 
-def test_only_the_answers_and_the_readme_speak_of_the_template(service):
+def test_only_what_updates_a_service_and_the_readme_speak_of_the_template(service):
     inner_life = re.compile(r"copier|template|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
-        if name == ".copier-answers.yml":
+        if name in {".copier-answers.yml", ".ci/update", ".github/workflows/update.yml"}:
             continue
+        if name == ".gitlab-ci.yml":
+            text = text.partition("# Proposes the template's improvements")[0]
         if name == "README.md":
             text = text.partition("## Update it from the template")[0]
         assert not inner_life.search(text), name
@@ -128,12 +146,16 @@ def test_pyproject_is_valid(service):
 def test_yaml_is_clean(service):
     for name in files(service):
         if name.endswith((".yml", ".yaml")):
-            rules = "{extends: default, rules: {document-start: disable, line-length: disable}}"
+            # `on:` is a key of GitHub's workflows, and no boolean there.
+            off = "document-start: disable, line-length: disable, truthy: {check-keys: false}"
+            rules = f"{{extends: default, rules: {{{off}}}}}"
             subprocess.run([tool("yamllint"), "--strict", "--config-data", rules, name], cwd=service, check=True)
 
 
 def test_shell_is_clean(service):
     subprocess.run([tool("shellcheck"), "--shell=sh", service / ".envrc", service / "docker-entrypoint.sh"], check=True)
+    if (script := service / ".ci/update").exists():
+        subprocess.run([tool("shellcheck"), script], check=True)
 
 
 def test_python_version_is_the_same_wherever_it_is_named(service):

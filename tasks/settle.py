@@ -1,0 +1,220 @@
+"""Finishes an update in the current folder, where Copier's own merge falls short: runs after it.
+
+- What the template owns becomes what the template has.
+- What moved to another path is merged with what it was at its old one; Copier takes it for new on both sides.
+- What the template no longer has, but the service edited, comes back as a conflict; Copier deletes it.
+- Each conflict is one for git, also those that Copier left as `.rej` files.
+
+It never fails: the service has been merged by then.
+"""
+
+import filecmp
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from copier import run_copy
+
+NOTHING = "0" * 40
+
+
+class Settling:
+    """One update: the service, what its old template made of its answers, and what the new one makes of them."""
+
+    def __init__(self, folder: Path, template: Path, answers_file: str) -> None:
+        """Render the new template; the old one follows when it is needed."""
+        self._folder = folder
+        self._before: dict[str, Any] = yaml.safe_load(git("show", f"HEAD:./{answers_file}"))
+        self._answers: dict[str, Any] = yaml.safe_load(Path(answers_file).read_bytes())
+        # Without its history it need not be cloned once more.
+        source = folder / "template"
+        shutil.copytree(template, source, ignore=shutil.ignore_patterns(".git"), symlinks=True)
+        self.new = self._render(str(source), None, self._answers, folder / "new")
+
+    @property
+    def old_package(self) -> str:
+        """Where the package was."""
+        return f"src/{self._before['package_name']}/"
+
+    @property
+    def package(self) -> str:
+        """Where the package is."""
+        return f"src/{self._answers['package_name']}/"
+
+    @cache  # noqa: B019 there is one update in a process
+    def old(self) -> Path:
+        """Render the old template, with the package's new name."""
+        answers = {**self._before, "package_name": self._answers["package_name"]}
+        return self._render(answers["_src_path"], answers["_commit"], answers, self._folder / "old")
+
+    @staticmethod
+    def _render(source: str, ref: str | None, answers: Mapping[str, Any], folder: Path) -> Path:
+        data = {name: answer for name, answer in answers.items() if not name.startswith("_")}
+        run_copy(source, folder, data, vcs_ref=ref, defaults=True, quiet=True, skip_tasks=True, unsafe=True)
+        return folder
+
+    def overwrite(self, patterns: list[str]) -> None:
+        """Make what the template owns the same as there."""
+        for file in files(self.new):
+            if not any(fnmatchcase(file, pattern) for pattern in patterns):
+                continue
+            here, there = Path(file), self.new / file
+            if same(here, there):
+                continue
+            was = entry(file)
+            if here.is_symlink() or here.exists():
+                here.unlink()
+            here.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(there, here)
+            git("reset", "--quiet", "--", file)
+            Path(f"{file}.rej").unlink(missing_ok=True)
+            say(
+                f"{file} is the template's again. Your version: `git show HEAD:./{file}`"
+                if was
+                else f"{file} is back: it is the template's."
+            )
+
+    def merge_moved(self, own: list[str]) -> None:
+        """Merge again, with the right base, what Copier took for new on both sides."""
+        moved = staged_moves()
+        if self.package != self.old_package:
+            # The old template is rendered with the new name, so paths within the package are the same in both.
+            moved |= {file: file for file in files(self.new) if file.startswith(self.package)}
+        for file, old_file in moved.items():
+            base, theirs = self.old() / old_file, self.new / file
+            if file in own or not base.is_file() or not theirs.is_file():
+                continue
+            if not (ours := entry(file)):
+                Path(file).unlink(missing_ok=True)  # As deleted at the old path.
+                continue
+            mode, blob = ours
+            here = self._folder / "ours"
+            here.write_bytes(git_bytes("cat-file", "blob", blob))
+            labels = ("-L", "before updating", "-L", "last update", "-L", "after updating")
+            merge = subprocess.run(["git", "merge-file", *labels, here, base, theirs], check=False)
+            shutil.copyfile(here, file)
+            git("update-index", "--cacheinfo", f"{mode},{blob},{file}")
+            if merge.returncode:
+                mark_conflict(file, base, theirs)
+
+    def restore_deleted(self) -> None:
+        """Bring back what only the service still wants."""
+        # Copier leaves the index alone, so what is missing was there until the merge.
+        for file in git_files("ls-files", "--deleted"):
+            base = self.old() / file
+            if not base.is_file() or (self.new / file).exists():
+                continue
+            git("checkout", "--quiet", "--", file)
+            if same(Path(file), base):
+                Path(file).unlink()
+            else:
+                mark_conflict(file, base, None)
+                say(
+                    f"{file} is no longer in the template, but you edited it: delete it (git rm), or keep it (git add)."
+                )
+
+    def mark_rejected(self) -> None:
+        """Tell git of what Copier only left beside a file."""
+        for reject in git_files("ls-files", "--others", "--", "*.rej"):
+            file = reject.removesuffix(".rej")
+            if entry(file):
+                mark_conflict(file, self.old() / file, self.new / file)
+
+
+def main() -> None:
+    """Settle, and end with the conflicts that are left."""
+    template, answers_file, own, template_owned = sys.argv[1:]
+    try:
+        with TemporaryDirectory(prefix="update-") as folder:
+            settling = Settling(Path(folder), Path(template), answers_file)
+            settling.overwrite(template_owned.split())
+            settling.merge_moved(own.split())
+            settling.restore_deleted()
+            settling.mark_rejected()
+    except Exception as error:
+        files_of_template = ", ".join(template_owned.split())
+        say(f"The update was merged but not finished ({error!r}): compare {files_of_template} with the template's.")
+    if conflicts := git_files("diff", "--name-only", "--diff-filter=U"):
+        say("In conflict, to be resolved by you:", *conflicts)
+
+
+def files(folder: Path) -> list[str]:
+    """Give the files in a folder, by their paths there."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def same(here: Path, there: Path) -> bool:
+    """Say whether a file is there, as it should be."""
+    if here.is_symlink() or not here.is_file() or not filecmp.cmp(here, there, shallow=False):
+        return False
+    return (here.stat().st_mode & 0o111) == (there.stat().st_mode & 0o111)
+
+
+def staged_moves() -> dict[str, str]:
+    """Give for each file that a migration moved where it came from."""
+    index = entries()
+    committed = dict(reversed(line.split(" ", 2)[2].split("\t")) for line in git_files("ls-tree", "-r", "HEAD"))
+    gone = {blob: file for file, blob in committed.items() if file not in index}
+    return {file: gone[blob] for file, (_, blob) in index.items() if file not in committed and blob in gone}
+
+
+def entries(*files: str) -> dict[str, tuple[str, str]]:
+    """Give mode and blob of each file in git's index, as they were before the merge: of a conflict, ours."""
+    found = {}
+    for line in git_files("ls-files", "--stage", "--", *files):
+        state, file = line.split("\t", 1)
+        mode, blob, stage = state.split()
+        if stage in "02":
+            found[file] = mode, blob
+    return found
+
+
+def entry(file: str) -> tuple[str, str] | None:
+    """Give mode and blob of a file as it was before the merge."""
+    return entries(f":(literal){file}").get(file)
+
+
+def mark_conflict(file: str, base: Path, theirs: Path | None) -> None:
+    """Make a file one that git takes for unresolved."""
+    if not (ours := entry(file)):
+        return
+    mode, blob = ours
+    # Paths in the index begin at the repository's top.
+    path = git("rev-parse", "--show-prefix") + file
+    stages = [f"0 {NOTHING}\t{path}", f"{mode} {blob} 2\t{path}"]
+    for stage, version in ((1, base), (3, theirs)):
+        if version and version.is_file():
+            stages.append(f"{mode} {git('hash-object', '-w', '--', str(version))} {stage}\t{path}")
+    subprocess.run(["git", "update-index", "--index-info"], check=True, text=True, input="\n".join(stages) + "\n")
+
+
+def git_files(command: str, *options: str) -> list[str]:
+    """Run a git command on the current folder that ends each item of its output with a zero byte."""
+    relative = ["--relative"] if command == "diff" else []
+    return git_bytes(command, *relative, "-z", *options).decode().split("\0")[:-1]
+
+
+def git(*command: str) -> str:
+    """Run git; give its output."""
+    return git_bytes(*command).decode().strip()
+
+
+def git_bytes(*command: str) -> bytes:
+    """Run git; give its output as it is."""
+    return subprocess.run(["git", *command], check=True, stdout=subprocess.PIPE).stdout
+
+
+def say(*lines: str) -> None:
+    """Write where Copier's own messages go."""
+    print("\n    ".join(lines), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

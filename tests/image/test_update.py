@@ -1,0 +1,34 @@
+"""After an update, an edited service still builds and runs."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from building import build
+from edits import EDITS
+from history import KINDS, Kind
+from support import TEMPLATE, Service
+from updating import Template
+
+
+# The last release of each framework; a dictionary keeps the last of equal keys.
+@pytest.mark.parametrize("kind", {kind.framework: kind for kind in KINDS}.values(), ids=str)
+def test_an_edited_service_runs_after_an_update(kind: Kind, template_clone: Path, service: Service, tmp_path: Path):
+    template = Template.with_releases(template_clone, tmp_path / "template")
+    updated = template.make(kind.release, tmp_path / "service", service.env, **kind.answers, dockerfile_syntax="")
+    for edit in EDITS:
+        # A company's base image can't be pulled.
+        if edit.name != "a base image" and edit.applies(updated.folder):
+            edit.make(updated.folder)
+    updated.commit()
+
+    updated.update()
+
+    assert updated.conflicts() == []
+    dockerfile = updated.text("Dockerfile")
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
+    subprocess.run([TEMPLATE / "tools" / "engine", "stand-ins", *images], check=True)
+    image = build(updated.folder, "my-service:updated")
+    Service(updated.folder, service.env).run("uv run --locked pytest -m container", IMAGE=image.name)
+    assert image.run("printenv", "TZ") == "Europe/Berlin\n"

@@ -1,0 +1,57 @@
+"""Services made from every release, and templates newer than the present one, to update to."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import edit
+from updating import PRESENT, Service, Template
+
+
+@pytest.fixture(scope="session")
+def template(template_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """Give the template with a tag for each release, the present state being the newest; it must not be changed."""
+    return Template.with_releases(template_clone, tmp_path_factory.mktemp("template") / "uv-docker-template")
+
+
+@pytest.fixture
+def newer(template: Template, tmp_path: Path) -> Template:
+    """Give a template to release changes from."""
+    folder = tmp_path / "newer"
+    shutil.copytree(template.folder, folder)
+    return Template(folder)
+
+
+@pytest.fixture(scope="session")
+def original(template: Template, without_uv: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Service]:
+    """Make a service from a release, without a lock; equal ones are made once and must not be changed."""
+    made: dict[tuple, Service] = {}
+    # Without uv nothing needs a network.
+    env = {**os.environ, "PATH": without_uv}
+
+    def original(version: str, **answers: str) -> Service:
+        key = (version, *sorted(answers.items()))
+        if key not in made:
+            made[key] = template.make(version, tmp_path_factory.mktemp("original") / "service", env, **answers)
+        return made[key]
+
+    return original
+
+
+@pytest.fixture
+def make(original: Callable[..., Service], tmp_path: Path) -> Callable[..., Service]:
+    """Make a service from a release, for a test that changes it, and perhaps from a newer template."""
+
+    def make(version: str = PRESENT, template: Template | None = None, **answers: str) -> Service:
+        made = original(version, **answers)
+        service = Service(Path(tempfile.mkdtemp(dir=tmp_path)) / "service", made.env)
+        shutil.copytree(made.folder, service.folder, symlinks=True)
+        if template:
+            edit(service.folder / ".copier-answers.yml", (r"_src_path: [^\n]*", f"_src_path: {template.folder}"))
+            service.commit("The template lies elsewhere")
+        return service
+
+    return make

@@ -1,0 +1,136 @@
+"""What teams do to their services: each edit can make itself, and tell whether it is still there.
+
+An edit of a file that a kind of service doesn't have, such as another server's, doesn't apply to it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from support import edit
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit."""
+
+    name: str
+    make: Callable[[Path], None]
+    kept: Callable[[Path], bool]
+    applies: Callable[[Path], bool] = lambda service: True
+
+
+def inserted(name: str, file: str, *texts: tuple[str, str]) -> Edit:
+    """Put texts where patterns match, perhaps in place of what is there."""
+
+    def make(service: Path) -> None:
+        edit(path(service, file), *((pattern, text.replace("\\", r"\\")) for pattern, text in texts))
+
+    def kept(service: Path) -> bool:
+        content = path(service, file).read_text(encoding="utf-8")
+        return all(text in content for _, text in texts)
+
+    return Edit(name, make, kept, applies=lambda service: path(service, file).exists())
+
+
+def added(name: str, file: str, content: bytes) -> Edit:
+    """Add a file."""
+
+    def make(service: Path) -> None:
+        path(service, file).write_bytes(content)
+
+    def kept(service: Path) -> bool:
+        return path(service, file).is_file() and path(service, file).read_bytes() == content
+
+    return Edit(name, make, kept)
+
+
+def deleted(name: str, file: str) -> Edit:
+    """Delete a file."""
+    return Edit(
+        name,
+        make=lambda service: path(service, file).unlink(),
+        kept=lambda service: not path(service, file).exists(),
+        applies=lambda service: path(service, file).exists(),
+    )
+
+
+def made_executable(name: str, file: str) -> Edit:
+    """Give a file its run bit."""
+    return Edit(
+        name,
+        make=lambda service: path(service, file).chmod(0o755),
+        kept=lambda service: bool(path(service, file).stat().st_mode & 0o100),
+        applies=lambda service: path(service, file).exists(),
+    )
+
+
+def path(service: Path, file: str) -> Path:
+    """Find a file, in which PACKAGE stands for the package's name."""
+    answers = yaml.safe_load((service / ".copier-answers.yml").read_bytes())
+    return service / file.replace("PACKAGE", answers["package_name"])
+
+
+ROUTE = """
+    @app.get("/hello")
+    def hello() -> dict[str, str]:
+        return {"hello": greeting("world")}
+"""
+HANDLER_TEST = """
+
+def test_greets(client: FlaskClient) -> None:
+    assert client.get("/hello").json == {"hello": "Hello, world!"}
+"""
+READINESS = """
+
+def database() -> None:
+    \"\"\"Raise an exception while there is no database.\"\"\"
+    open(os.environ["DATABASE"]).close()
+
+
+if "DATABASE" in os.environ:
+    checks["database"] = database
+"""
+
+EDITS = [
+    # Its code
+    inserted(
+        "a route",
+        "src/PACKAGE/app.py",
+        (r"(?=from \.logs import)", "from .greetings import greeting\n"),
+        (r"(?=\n    return app\n)", ROUTE),
+    ),
+    added("a module", "src/PACKAGE/greetings.py", b'def greeting(name: str) -> str:\n    return f"Hello, {name}!"\n'),
+    inserted("a test of the route", "tests/test_app.py", (r"\Z", HANDLER_TEST)),
+    inserted("a setting", "src/PACKAGE/config.py", (r"\Z", '    greeting: str = environ.var("Hello")\n')),
+    inserted(
+        "a readiness check", "src/PACKAGE/health.py", (r"(?=from collections)", "import os\n"), (r"\Z", READINESS)
+    ),
+    deleted("no example test", "tests/test_config.py"),
+    deleted("no test of the logs", "tests/test_logs.py"),
+    # Its metadata and tools
+    inserted("a version", "pyproject.toml", (r'version = "0\.1\.0"', 'version = "1.4.2"')),
+    inserted("a dependency", "pyproject.toml", (r"(?<=\ndependencies = \[\n)", '    "anyascii>=0.3.3",\n')),
+    inserted("a development tool", "pyproject.toml", (r"(?<=\ndev = \[\n)", '    "iniconfig>=2",\n')),
+    inserted("a rule for ruff", "pyproject.toml", (r'(?=    "F",)', '    "ERA", # code in comments\n')),
+    inserted("less coverage", "pyproject.toml", (r"fail_under = 100", "fail_under = 90")),
+    # Its server and image
+    inserted("a server's setting", "etc/uwsgi.ini", (r"\Z", "harakiri = 30\n")),
+    inserted("a server's setting changed", "etc/uwsgi.ini", (r"buffer-size = 32768", "buffer-size = 65536")),
+    added("a configuration file", "etc/nginx.conf", b"worker_processes 2;\n"),
+    inserted("a base image", "Dockerfile", (r"ARG BASE_IMAGE=\S+", "ARG BASE_IMAGE=registry.example.com/base:1")),
+    inserted("a package to build with", "Dockerfile", (r"(?<=    ca-certificates \\\n)", "    libpq-dev \\\n")),
+    inserted("a package to run with", "Dockerfile", (r"(?=    python3\.\d+( \\)?\ngroupadd)", "    libpq5 \\\n")),
+    inserted("a variable", "Dockerfile", (r"(?<=ENV PATH=/app/bin:\$PATH \\\n)", "    TZ=Europe/Berlin \\\n")),
+    added("a test of the image", "tests/container/test_ours.py", b"def test_ours() -> None:\n    pass\n"),
+    inserted("less in the build", ".dockerignore", (r"\Z", "**/*.sqlite3\n")),
+    # Its repository
+    inserted("more in the README", "README.md", (r"(?=## Test it\n)", "## Who runs it\n\nThe team of Ada.\n\n")),
+    inserted("other words in the README", "README.md", (r"Ctrl-C stops it\.", "Press Ctrl-C to stop it.")),
+    inserted("more ignored", ".gitignore", (r"\Z", "\n/*.sqlite3\n")),
+    inserted("a rule for line ends", ".gitattributes", (r"\Z", "*.bat eol=crlf\n")),
+    added("a file with CRLF", "run.bat", b"@echo off\r\nuv run pytest\r\n"),
+    deleted("no direnv", ".envrc"),
+    made_executable("a run bit", "tests/conftest.py"),
+]

@@ -1,0 +1,60 @@
+"""The template's releases, and what each of them offered."""
+
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from types import ModuleType
+
+from support import TEMPLATE
+
+RELEASES: dict[str, str] = tomllib.loads((TEMPLATE / "releases.toml").read_text(encoding="utf-8"))
+LAST = list(RELEASES)[-1]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of service: the release that it is made from, and what it is made of."""
+
+    release: str
+    platform: str
+    framework: str
+    server: str
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What to answer to get one."""
+        return {"platform": self.platform, "framework": self.framework, "server": self.server}
+
+    def __str__(self) -> str:
+        return "-".join((self.release, self.platform, self.framework, self.server))
+
+
+def show(release: str, path: str) -> str:
+    """Give a file as a release has it."""
+    result = subprocess.run(
+        ["git", "show", f"{RELEASES[release]}:{path}"], cwd=TEMPLATE, check=False, capture_output=True, text=True
+    )
+    if result.returncode:
+        raise LookupError(f"{release} is not in this clone: git fetch --unshallow ({result.stderr.strip()})")
+    return result.stdout
+
+
+def offered(release: str) -> list[Kind]:
+    """List what a release offered: each server for each framework, and each platform with its defaults."""
+    source = show(release, "extensions/platforms.py")
+    module = ModuleType(f"platforms_of_{release}")
+    # Dataclasses look their module up.
+    sys.modules[module.__name__] = module
+    exec(compile(source, module.__name__, "exec"), module.__dict__)
+    first = next(iter(module.PLATFORMS))
+    kinds = [
+        Kind(release, first, framework, server)
+        for framework in module.FRAMEWORKS
+        for server in module.server_choices(framework).values()
+    ]
+    others = [Kind(release, other, kinds[0].framework, kinds[0].server) for other in module.PLATFORMS if other != first]
+    return kinds + others
+
+
+KINDS = [kind for release in RELEASES for kind in offered(release)]

@@ -1,0 +1,61 @@
+"""Answers last, and changed ones take effect; once updated, there is nothing more to update."""
+
+import pytest
+import yaml
+from history import KINDS, RELEASES
+from updating import Service
+
+ANSWERS = {
+    "project_name": 'Orders & "Returns"',
+    "package_name": "orders",
+    "description": "Takes orders: all of them, 100 %",
+    "author_name": "Zoë O'Neil",
+    "author_email": "zoe@example.com",
+    "license": "MIT",
+    "image_name": "registry.example.com/shop/orders",
+    "dockerfile_syntax": "",
+    "copyright_year": "1999",
+}
+
+
+def answers(service: Service) -> dict[str, str]:
+    stored = yaml.safe_load(service.text(".copier-answers.yml"))
+    return {name: answer for name, answer in stored.items() if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_answers_are_kept(release: str, make):
+    service = make(release, **ANSWERS)
+    before = answers(service)
+    assert ANSWERS.items() <= before.items()
+
+    service.update()
+
+    assert service.conflicts() == []
+    assert before.items() <= answers(service).items()
+
+
+@pytest.mark.parametrize("kind", {kind.release: kind for kind in KINDS}.values(), ids=str)
+def test_a_second_update_changes_nothing(kind, make):
+    service = make(kind.release, **kind.answers)
+    service.update()
+    service.commit()
+    before = service.files()
+
+    service.update()
+
+    assert service.files() == before
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_changed_answers_take_effect(release: str, make, original):
+    changed = {"description": "Something else", "license": "MIT", "image_name": "other", "dockerfile_syntax": ""}
+    service = make(release)
+
+    service.update(*(f"--data={name}={answer}" for name, answer in changed.items()))
+
+    assert service.conflicts() == []
+    fresh = original("1000.0.0", **changed)
+    assert answers(service) == answers(fresh)
+    for file in ("LICENSE", "README.md", "pyproject.toml", "Dockerfile", "tests/container/conftest.py"):
+        assert service.text(file) == fresh.text(file)

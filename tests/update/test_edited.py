@@ -1,0 +1,79 @@
+"""No edit is lost."""
+
+import pytest
+from edits import EDITS, Edit
+from history import KINDS, Kind
+from support import Service as Installed
+from updating import PRESENT, Service, git, owners
+
+FIRST_OF_EACH_FRAMEWORK = list({(kind.release, kind.framework): kind for kind in reversed(KINDS)}.values())
+NOTE = "Said by a newer release."
+
+
+def made_edits(service: Service) -> list[Edit]:
+    """Make all edits, and commit them."""
+    edits = [edit for edit in EDITS if edit.applies(service.folder)]
+    assert len(edits) >= 15
+    for edit in edits:
+        edit.make(service.folder)
+    service.commit()
+    assert lost(service, edits) == []
+    return edits
+
+
+def lost(service: Service, edits: list[Edit]) -> list[str]:
+    return [edit.name for edit in edits if not edit.kept(service.folder)]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_an_edit_that_was_not_made_is_missed(edit, original):
+    """Else the other tests would show nothing."""
+    assert not edit.kept(original(PRESENT).folder)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_an_update_keeps_every_edit(kind: Kind, make):
+    service = make(kind.release, **kind.answers)
+    edits = made_edits(service)
+
+    service.update()
+
+    assert service.conflicts() == []
+    assert lost(service, edits) == []
+
+
+def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
+    service = make(template=newer)
+    shared = {file for file, owner in owners(service).items() if owner == "shared"} - {".python-version"}
+    for file in shared:
+        source = newer.source(file)
+        note = f"<!-- {NOTE} -->" if file == "README.md" else f"# {NOTE}"
+        source.write_text(f"{note}\n{source.read_text(encoding='utf-8')}", encoding="utf-8")
+    newer.release("1001.0.0")
+    edits = made_edits(service)
+    there = shared & service.files().keys()
+    assert len(there) >= 10
+
+    service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    assert lost(service, edits) == []
+    assert {file for file in shared if (service.folder / file).exists()} == there
+    assert [file for file in there if NOTE not in service.text(file)] == []
+
+
+@pytest.mark.parametrize("kind", FIRST_OF_EACH_FRAMEWORK, ids=str)
+def test_an_edited_and_updated_service_passes_its_tests(kind: Kind, make, user_env: dict[str, str]):
+    service = make(kind.release, **kind.answers)
+    installed = Installed(service.folder, user_env)
+    made_edits(service)
+    installed.run("uv lock")
+    service.commit()
+
+    said = Service(service.folder, user_env).update()
+
+    assert "uv.lock is up to date." in said
+    assert "anyascii" in git(service.folder, "show", ":uv.lock")
+    installed.run("uv lock --check")
+    installed.run("uv run --locked ruff check")
+    assert " passed" in installed.run("uv run --locked pytest")

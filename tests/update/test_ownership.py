@@ -1,0 +1,108 @@
+"""Each file has an owner, and an update keeps to it."""
+
+import pytest
+from history import KINDS, Kind
+from support import edit
+from updating import PRESENT, git, owners
+
+SAYS_SO = "# An update overwrites this file.\n"
+YOURS = ["src/my_service/__init__.py", "src/my_service/app.py", "tests/test_app.py"]
+THE_TEMPLATES = ["docker-entrypoint.sh", "etc/healthcheck.py", "tests/container/test_image.py"]
+
+
+def append(file, line: str) -> None:
+    file.write_text(f"{file.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", {(kind.framework, kind.server): kind for kind in KINDS}.values(), ids=str)
+def test_what_the_table_names_is_there(kind: Kind, original):
+    service = original(PRESENT, **kind.answers)
+    (yours, template) = (
+        [line for line in service.text("README.md").splitlines() if line.startswith(f"| {owner} |")]
+        for owner in ("yours", "the template's")
+    )
+    named = yours[0].split("`")[1::2] + template[0].split("`")[1::2]
+
+    assert [name for name in named if not list(service.folder.glob(name))] == []
+
+
+def test_each_file_that_an_update_overwrites_says_so(original):
+    service = original(PRESENT, license="MIT")
+
+    says_so = {file for file in service.files() if SAYS_SO in service.text(file)}
+
+    assert says_so == {file for file, owner in owners(service).items() if owner == "the template's"}
+
+
+def test_yours_are_never_touched_again(make, newer):
+    service = make(template=newer)
+    for file in ["tests/test_config.py", *YOURS]:
+        append(newer.source(file), "# The template's")
+    newer.release("1001.0.0")
+    for file in YOURS[1:]:
+        append(service.folder / file, "# Ours")
+    (service.folder / "tests/test_config.py").unlink()
+    service.commit()
+    before = service.files()
+
+    service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    assert {**service.files(), ".copier-answers.yml": before[".copier-answers.yml"]} == before
+
+
+def test_the_templates_are_overwritten_and_the_edits_are_named(make, newer):
+    service = make(template=newer)
+    for file in THE_TEMPLATES:
+        append(newer.source(file), "# The template's")
+    newer.release("1001.0.0")
+    append(service.folder / THE_TEMPLATES[0], "# Ours")
+    (service.folder / THE_TEMPLATES[0]).chmod(0o644)
+    (service.folder / THE_TEMPLATES[1]).unlink()
+    edit(service.folder / THE_TEMPLATES[2], (r"\Z", "# Ours\n"))
+    ours = service.folder / "tests/container/test_ours.py"
+    ours.write_text("# Ours\n")
+    service.commit()
+
+    said = service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    assert service.files()["docker-entrypoint.sh"][0]
+    for file in THE_TEMPLATES:
+        assert service.text(file).endswith("# The template's\n")
+        assert "# Ours" not in service.text(file)
+    assert ours.read_text() == "# Ours\n"
+    assert "etc/healthcheck.py is back" in said
+    for file in (THE_TEMPLATES[0], THE_TEMPLATES[2]):
+        assert f"{file} is the template's again. Your version: `git show HEAD:./{file}`" in said
+        assert "# Ours" in git(service.folder, "show", f"HEAD:./{file}")
+
+
+def test_edits_of_the_templates_that_an_update_does_not_change_are_overwritten_too(make):
+    service = make()
+    before = service.files()
+    append(service.folder / "docker-entrypoint.sh", "# Ours")
+    service.commit()
+
+    service.update()
+
+    assert service.files() == before
+
+
+def test_shared_files_are_merged_and_stay_deleted(make, newer):
+    service = make(template=newer)
+    for file in ("README.md", ".gitignore", ".envrc"):
+        append(newer.source(file), "# The template's")
+    newer.release("1001.0.0")
+    edit(service.folder / "README.md", (r"\A# My Service", "# Our Service"))
+    edit(service.folder / ".gitignore", (r"\A", "# Ours\n"))
+    (service.folder / ".envrc").unlink()
+    service.commit()
+
+    service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    for file, ours in {"README.md": "# Our Service\n", ".gitignore": "# Ours\n"}.items():
+        assert service.text(file).startswith(ours)
+        assert service.text(file).endswith("# The template's\n")
+    assert not (service.folder / ".envrc").exists()

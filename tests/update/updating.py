@@ -1,0 +1,132 @@
+"""A template with releases, and services that are updated from it the way that the README says."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Self
+
+from history import RELEASES
+from support import README
+
+(CHECK,) = re.findall(r"^\$ (git diff .*)$", README, re.MULTILINE)
+(PUT_ASIDE,) = re.findall(r"^\$ (git reset .*)$", README, re.MULTILINE)
+(UPDATE,) = re.findall(r"^\$ uvx .* (copier update .*)$", README, re.MULTILINE)
+PRESENT = "1000.0.0"
+
+
+@dataclass
+class Service:
+    """A service, committed."""
+
+    folder: Path
+    env: Mapping[str, str]
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command line in the service, whether or not it fails."""
+        return subprocess.run(
+            command, shell=True, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
+        )
+
+    def update(self, *options: str, version: str = PRESENT) -> str:
+        """Update to a version; give what the user sees."""
+        update = self.run(self.update_command(*options, version=version))
+        assert update.returncode == 0, update.stderr
+        return update.stderr
+
+    def update_command(self, *options: str, version: str = PRESENT) -> str:
+        """Give the README's command, for the Copier of these tests and without questions."""
+        return f"{sys.executable} -m {UPDATE} {shlex.join(['--defaults', f'--vcs-ref=v{version}', *options])}"
+
+    def conflicts(self) -> list[str]:
+        """Give what the documented check names; it fails if that is anything."""
+        check = self.run(CHECK)
+        assert check.returncode == bool(check.stdout)
+        return check.stdout.splitlines()
+
+    def commit(self, message: str = "Edit") -> None:
+        """Commit all that is there."""
+        commit(self.folder, message)
+
+    def files(self) -> dict[str, tuple[bool, bytes]]:
+        """Give all files that git would commit: whether they are executable, and what is in them."""
+        paths = git(self.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+        return {
+            name: (bool(path.stat().st_mode & 0o100), path.read_bytes())
+            for name in paths
+            if name and (path := self.folder / name).is_file()
+        }
+
+    def text(self, file: str) -> str:
+        """Give what is in a file."""
+        return (self.folder / file).read_text(encoding="utf-8")
+
+
+@dataclass
+class Template:
+    """A clone of the template with a tag for each release."""
+
+    folder: Path
+
+    @classmethod
+    def with_releases(cls, clone: Path, folder: Path) -> Self:
+        """Copy a clone, and tag each release there, its present state being the newest."""
+        shutil.copytree(clone, folder)
+        for tag in git(folder, "tag").split():
+            git(folder, "tag", "--delete", tag)
+        for release, commit_hash in RELEASES.items():
+            git(folder, "tag", f"v{release}", commit_hash)
+        git(folder, "tag", f"v{PRESENT}")
+        return cls(folder)
+
+    def make(self, version: str, folder: Path, env: Mapping[str, str], **answers: str) -> Service:
+        """Make a service from a release, without a lock."""
+        data = [f"--data={name}={answer}" for name, answer in answers.items()]
+        command = [sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults", "--skip-tasks"]
+        subprocess.run([*command, f"--vcs-ref=v{version}", *data, self.folder, folder], env=env, check=True)
+        git(folder, "init", "--quiet")
+        commit(folder, "Start from the template")
+        return Service(folder, env)
+
+    def source(self, file: str) -> Path:
+        """Give what a default service's file is rendered from."""
+        path = self.folder / "template" / file.replace("my_service", "{{ package_name }}")
+        if file == ".copier-answers.yml":
+            path = path.with_name("{{ _copier_conf.answers_file }}")
+        return path if path.exists() else path.with_name(f"{path.name}.jinja")
+
+    def show(self, version: str, file: str) -> str:
+        """Give one of the template's own files as a release has it."""
+        return git(self.folder, "show", f"v{version}:{file}")
+
+    def release(self, version: str) -> None:
+        """Release what was changed in the folder."""
+        commit(self.folder, f"Release {version}")
+        git(self.folder, "tag", f"v{version}")
+
+
+def owners(service: Service) -> dict[str, str]:
+    """Tell whose each file of an unedited service is, as its README does: "yours", "the template's" or "shared"."""
+    rows = re.findall(r"^\| (yours|the template's|shared) \| (.*?) \|", service.text("README.md"), re.MULTILINE)
+    patterns = {owner: re.findall("`(.*?)`", files) for owner, files in rows}
+    patterns["shared"].append("*")
+    return {
+        file: next(owner for owner, globs in patterns.items() if any(fnmatchcase(file, glob) for glob in globs))
+        for file in service.files()
+    }
+
+
+def git(folder: Path, *command: str) -> str:
+    """Run git in a folder; give its output."""
+    return subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str) -> None:
+    """Commit all that is in a folder."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)

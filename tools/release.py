@@ -1,0 +1,93 @@
+"""Cuts a release: heads what CHANGELOG.md says is unreleased, tags that commit, and records it in releases.toml.
+
+All checks come first, and a step that fails afterwards takes the others back.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+CHANGELOG = Path("CHANGELOG.md")
+TABLE = Path("releases.toml")
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+UNRELEASED = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+class ReleaseError(Exception):
+    """The release can't be cut; the text says what to do."""
+
+
+def main() -> None:
+    """Check, then release."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("version", help="such as 0.2.0")
+    parser.add_argument("--check", default="make test", help="what must pass first (for tests of this command)")
+    options = parser.parse_args()
+    try:
+        check(options.version)
+        start = git("rev-parse", "HEAD")
+        if subprocess.run(options.check, shell=True, check=False).returncode:
+            raise ReleaseError(f"`{options.check}` failed: mend what it names")
+        if git("status", "--porcelain") or git("rev-parse", "HEAD") != start:
+            raise ReleaseError(f"`{options.check}` changed the working tree: it must not")
+        release(options.version, start)
+    except ReleaseError as error:
+        sys.exit(f"No release: {error}.")
+    print(f"Released {options.version}. Publish it:\n\n    git push --atomic origin main v{options.version}")
+
+
+def check(version: str) -> None:
+    """Raise an error unless the release can be cut from here."""
+    if not VERSION.fullmatch(version):
+        raise ReleaseError(f'"{version}" is not a version: give three numbers, as in VERSION=0.2.0')
+    tags = {tag.removeprefix("v") for tag in git("tag", "--list").split()}
+    latest = max(filter(VERSION.fullmatch, tags | tomllib.loads(TABLE.read_text()).keys()), key=numbers, default="")
+    if latest and numbers(version) <= numbers(latest):
+        raise ReleaseError(f"{version} is not above {latest}, the latest release: choose a higher version")
+    if (branch := git("branch", "--show-current")) != "main":
+        raise ReleaseError(f'releases are cut from main, and this is "{branch}": run `git switch main`')
+    if changes := git("status", "--porcelain"):
+        raise ReleaseError(f"there are uncommitted changes: commit or stash them\n{changes}")
+    unreleased = UNRELEASED.search(CHANGELOG.read_text(encoding="utf-8"))
+    if not unreleased or not re.search(r"^[-\w]", unreleased[1], re.MULTILINE):
+        raise ReleaseError(f'{CHANGELOG} has nothing under "## Unreleased": write what changes for users')
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Give a version as numbers, which compare as they should."""
+    return tuple(map(int, version.split(".")))
+
+
+def release(version: str, start: str) -> None:
+    """Commit the changelog, tag that, commit the table; or leave all as it was at *start*."""
+    tag = f"v{version}"
+    try:
+        changelog = CHANGELOG.read_text(encoding="utf-8")
+        heading = f"## Unreleased\n\n## {version} ({datetime.now(UTC).date()})\n"
+        CHANGELOG.write_text(changelog.replace("## Unreleased\n", heading, 1), encoding="utf-8")
+        git("commit", "--quiet", "--message", f"Release {version}", CHANGELOG)
+        git("tag", "--annotate", "--message", f"Release {version}", tag)
+        with TABLE.open("a", encoding="utf-8") as table:
+            table.write(f'"{version}" = "{git("rev-parse", "HEAD")}"\n')
+        git("commit", "--quiet", "--message", f"Record the commit of {version}", TABLE)
+    except BaseException:
+        git("reset", "--quiet", "--hard", start)
+        if git("tag", "--list", tag):
+            git("tag", "--delete", tag)
+        raise
+
+
+def git(*command: str) -> str:
+    """Run git; give its output."""
+    result = subprocess.run(["git", *command], check=False, capture_output=True, text=True)
+    if result.returncode:
+        raise ReleaseError(f"`git {command[0]}` failed: {(result.stderr or result.stdout).strip()}")
+    return result.stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
