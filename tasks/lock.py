@@ -40,12 +40,17 @@ def lock(uv: str) -> str | None:
     """Run uv, which reports by itself; give the reason if it fails."""
     command = [uv, "lock"]
     version = Path(".python-version").read_text(encoding="utf-8").strip()
-    if python := find_python(version, uv):
+    python = find_python(version, uv)
+    if python:
         command += ["--python", python]
     # What activates an environment here belongs to Copier, not to the service.
     env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
     status = subprocess.run(command, env=env, timeout=TIMEOUT, check=False).returncode
-    return f"uv ended with exit status {status}" if status else None
+    if not status:
+        return None
+    if not python and not find_python(version, uv):
+        return f"there is no Python {version} on this machine, and uv could not fetch one"
+    return f"uv ended with exit status {status}"
 
 
 def say(message: str) -> None:

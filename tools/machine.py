@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pythons import find_python
 
+ENGINE = Path(__file__).with_name("engine")
+MADE_HERE = "3.14"
+
 
 class MissingError(Exception):
     """Something is missing that can't be had without the user."""
@@ -21,6 +24,8 @@ def say(message: str) -> None:
 def service_python(version: str) -> str:
     """Give the path of a Python of *version* that can compile extensions.
 
+    The one that tools/engine makes, where there is no other, is too new for an old system: uWSGI can't be linked to it.
+
     Raises:
         MissingError: There is none; the message says how to get it.
     """
@@ -29,6 +34,9 @@ def service_python(version: str) -> str:
         say(f"downloading Python {version} (uv python install {version})")
         subprocess.run([uv, "python", "install", version], check=False)
         python = find_python(version, uv)
+    if not python and version == MADE_HERE:
+        made = subprocess.run([ENGINE, "python", version], check=False, stdout=subprocess.PIPE, text=True)
+        python = made.stdout.strip()
     if not python:
         raise MissingError(
             f"There is no Python {version}, which the service runs on, and uv could not download it. "

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support import TEMPLATE
@@ -61,6 +62,24 @@ def nothing_cached(user_env, tmp_path):
 def test_without_uv(tmp_path, without_uv, user_env):
     env = {name: text for name, text in user_env.items() if name != "UV"}
     assert "there is no uv" in copy(tmp_path / "service", {**env, "PATH": without_uv})
+
+
+def test_without_the_services_python(tmp_path, without_uv, user_env):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for program in [*Path(without_uv).iterdir(), Path(shutil.which("uv"))]:
+        if not program.name.startswith("python"):
+            (folder / program.name).symlink_to(program)
+    nowhere = str(tmp_path / "nowhere")
+    env = {name: text for name, text in user_env.items() if name != "UV_PYTHON"}
+    env |= {
+        "PATH": str(folder),
+        "PYENV_ROOT": nowhere,
+        "UV_PYTHON_INSTALL_DIR": nowhere,
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+
+    assert "there is no Python 3.13 on this machine, and uv could not fetch one" in copy(tmp_path / "service", env)
 
 
 def test_with_an_unreachable_index(tmp_path, nothing_cached):
