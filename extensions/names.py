@@ -43,7 +43,10 @@ DEPENDENCIES = {
     "click": ("click",),
     "colorama": ("colorama",),
     "coverage": ("coverage",),
+    "dj-database-url": ("dj_database_url",),
     "django": ("django",),
+    "django-stubs": ("mypy_django_plugin",),
+    "django-stubs-ext": ("django_stubs_ext",),
     "environ-config": ("environ",),
     "fastapi": ("fastapi",),
     "flask": ("flask",),
@@ -51,8 +54,10 @@ DEPENDENCIES = {
     "gunicorn": ("gunicorn",),
     "h11": ("h11",),
     "httpcore": ("httpcore",),
+    "httpcore2": ("httpcore2",),
     "httptools": ("httptools",),
     "httpx": ("httpx",),
+    "httpx2": ("httpx2",),
     "idna": ("idna",),
     "iniconfig": ("iniconfig",),
     "itsdangerous": ("itsdangerous",),
@@ -61,6 +66,7 @@ DEPENDENCIES = {
     "markupsafe": ("markupsafe",),
     "mypy": ("mypy", "mypyc"),
     "mypy-extensions": ("mypy_extensions",),
+    "opentelemetry-api": ("opentelemetry",),
     "packaging": ("packaging",),
     "pathspec": ("pathspec",),
     "pip": ("pip",),
@@ -70,6 +76,7 @@ DEPENDENCIES = {
     "pygments": ("pygments",),
     "pytest": ("py", "pytest"),
     "pytest-cov": ("pytest_cov",),
+    "pytest-django": ("pytest_django",),
     "python-dotenv": ("dotenv",),
     "python-on-whales": ("python_on_whales",),
     "pyyaml": ("yaml",),
@@ -79,6 +86,8 @@ DEPENDENCIES = {
     "sqlparse": ("sqlparse",),
     "starlette": ("starlette",),
     "structlog": ("structlog",),
+    "truststore": ("truststore",),
+    "types-pyyaml": (),
     "typing-extensions": ("typing_extensions",),
     "typing-inspection": ("typing_inspection",),
     "tzdata": ("tzdata",),
@@ -91,6 +100,7 @@ DEPENDENCIES = {
     "websockets": ("websockets",),
     "werkzeug": ("werkzeug",),
     "wheel": ("wheel",),
+    "whitenoise": ("whitenoise",),
 }
 IMPORTED_NAMES = frozenset(module for modules in DEPENDENCIES.values() for module in modules)
 
@@ -242,6 +252,15 @@ def check_dockerfile_syntax(value: object) -> str:
     return ""
 
 
+def check_base_image(value: object) -> str:
+    """Return what is wrong with the image that a service's own is built on, or nothing."""
+    if not isinstance(value, str):
+        return _not_text(value)
+    if not _IMAGE.fullmatch(value) or not re.search("[:@][^/]*$", value):
+        return f"{_shown(value)} is no image with a tag: write one such as registry.example.com/team/debian:13.2"
+    return ""
+
+
 def check_line(value: object, maximum: int) -> str:
     """Return why a value is no single line of text with at most so many characters, or nothing."""
     if not isinstance(value, str):
@@ -261,6 +280,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "description": check_description,
     "author_name": check_author_name,
     "author_email": check_author_email,
+    "base_image": check_base_image,
     "image_name": check_image_name,
     "dockerfile_syntax": check_dockerfile_syntax,
 }

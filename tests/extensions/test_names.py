@@ -330,3 +330,49 @@ def test_frontend_of_a_dockerfile_is_accepted(image):
 @pytest.mark.parametrize("image", [" ", "docker/dockerfile:", "docker/dockerfile:1 2", "a\n# b", "a@sha256:0", "A:1"])
 def test_what_is_no_frontend_is_refused(image):
     assert "docker/dockerfile:1" in names.check_dockerfile_syntax(image)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "debian:13",
+        "debian:13.2-slim",
+        "team/debian:13",
+        "registry.example.com:5000/team/debian:13.2",
+        "REGISTRY.example/debian:Trixie_1",
+        f"debian@sha256:{'0' * 64}",
+        f"registry.example.com:5000/debian:13@sha256:{'a1' * 32}",
+    ],
+)
+def test_base_image_with_a_tag_or_a_digest_is_accepted(image):
+    assert names.check_base_image(image) == ""
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "",
+        "debian",
+        "registry.example.com:5000/team/debian",
+        "debian:",
+        "debian@",
+        "debian@sha256:0",
+        f"debian@sha256:{'A' * 64}",
+        "Debian:13",
+        "team/Debian:13",
+        "a b:1",
+        "debian:1 2",
+        "debian:-1",
+        "debian:13\nUSER root",
+        "debian:13 AS build",
+        "${BASE}:1",
+        "/debian:13",
+        "https://registry.example.com/debian:13",
+    ],
+)
+def test_what_is_no_base_image_with_a_tag_is_refused_with_an_example(image):
+    assert names.check_base_image(image).endswith("write one such as registry.example.com/team/debian:13.2")
+
+
+def test_base_image_without_a_tag_could_be_another_one_tomorrow():
+    assert names.check_base_image("debian").startswith('"debian" is no image with a tag')

@@ -2,11 +2,13 @@
 
 import dataclasses
 import re
+from itertools import product
 
 import platforms
 import pytest
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
+from platforms import FRAMEWORKS, OTHER, PLATFORMS, PYTHONS, SERVERS, stack
 
 
 @pytest.fixture
@@ -15,81 +17,199 @@ def render():
     return lambda source, **answers: environment.from_string(source).render(answers)
 
 
+def fitting():
+    return [(key, server) for key in FRAMEWORKS for server in platforms.server_choices(key).values()]
+
+
+# --- Menus
+
+
 def test_defaults_come_first():
     assert next(iter(platforms.platform_choices().values())) == "debian-13"
     assert next(iter(platforms.framework_choices().values())) == "flask"
     assert next(iter(platforms.server_choices("flask").values())) == "uwsgi"
 
 
-@pytest.mark.parametrize(
-    ("choices", "table"),
-    [(platforms.platform_choices(), platforms.PLATFORMS), (platforms.framework_choices(), platforms.FRAMEWORKS)],
-    ids=["platforms", "frameworks"],
-)
-def test_everything_is_offered_under_a_label_of_its_own(choices, table):
-    assert list(choices.values()) == list(table)
-    assert list(choices) == [item.label for item in table.values()]
+def test_every_platform_is_offered_and_another_image_last():
+    assert list(platforms.platform_choices().values()) == [*PLATFORMS, OTHER]
 
 
-@pytest.mark.parametrize("framework", platforms.FRAMEWORKS)
-def test_every_framework_has_a_server(framework):
-    assert platforms.server_choices(framework)
+def test_every_framework_is_offered():
+    assert list(platforms.framework_choices().values()) == list(FRAMEWORKS)
 
 
-def test_servers_are_offered_to_frameworks_that_they_can_run(monkeypatch):
-    asgi = platforms.Framework(label="Asynchronous", interface="asgi", requirements=())
-    both = platforms.Server(label="Both", interfaces=("wsgi", "asgi"), requirements=())
-    monkeypatch.setitem(platforms.FRAMEWORKS, "asynchronous", asgi)
-    monkeypatch.setitem(platforms.SERVERS, "both", both)
+def test_every_server_is_offered_to_a_framework():
+    assert {server for _, server in fitting()} == SERVERS.keys()
 
-    assert platforms.server_choices("asynchronous") == {"Both": "both"}
-    assert "both" in platforms.server_choices("flask").values()
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_servers_are_offered_to_frameworks_that_they_can_run(framework):
+    offered = platforms.server_choices(framework)
+
+    assert offered
+    for key, server in SERVERS.items():
+        assert (key in offered.values()) == (FRAMEWORKS[framework].interface in server.interfaces)
+
+
+@pytest.mark.parametrize("table", [PLATFORMS, FRAMEWORKS, SERVERS], ids=["platforms", "frameworks", "servers"])
+def test_labels_differ(table):
+    labels = [item.label for item in table.values()] + [platforms.OTHER_LABEL]
+    assert len(labels) == len(set(labels))
 
 
 def test_uwsgis_label_says_that_it_is_in_maintenance_mode():
-    assert "maintenance mode" in platforms.SERVERS["uwsgi"].label
+    assert "maintenance mode" in SERVERS["uwsgi"].label
 
 
-@pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=platforms.PLATFORMS)
-def test_platform_names_one_python_everywhere(platform):
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
+def test_label_says_which_python(platform):
     assert platform.label.endswith(f"Python {platform.python}")
-    assert platform.interpreter.endswith(f"/python{platform.python}")
-    for packages in (platform.packages, *platform.server_packages.values()):
-        for package in packages.build + packages.run:
-            assert re.findall(r"python(\d[\d.]*)", package) in ([], [platform.python])
 
 
-@pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=platforms.PLATFORMS)
-def test_compilers_and_headers_stay_in_the_build_stage(platform):
-    for server in platforms.SERVERS:
-        assert not [name for name in platform.packages_for(server).run if name == "gcc" or name.endswith("-dev")]
+def test_every_platforms_python_is_offered_for_another_image():
+    assert {platform.python for platform in PLATFORMS.values()} <= set(PYTHONS)
 
 
-@pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=platforms.PLATFORMS)
-def test_packages_are_for_servers_that_exist(platform):
-    assert platform.server_packages.keys() <= platforms.SERVERS.keys()
+# --- Packages
 
 
 def test_packages_of_a_service_are_its_platforms_and_its_servers():
-    packages = platforms.PLATFORMS["debian-13"].packages_for("uwsgi")
+    packages = PLATFORMS["debian-12"].packages_for(SERVERS["uwsgi"])
 
-    assert packages.build == ("python3.13", "gcc", "libc6-dev", "libpcre2-dev", "python3.13-dev")
-    assert packages.run == ("python3.13", "libpcre2-8-0", "libpython3.13")
+    assert packages.build == ("python3.11", "gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev", "python3.11-dev")
+    assert packages.run == ("python3.11", "libpcre2-8-0", "libpython3.11")
 
 
 def test_server_without_packages_of_its_own_needs_the_platforms_only():
-    platform = platforms.PLATFORMS["debian-13"]
-    assert platform.packages_for("another") == platform.packages
+    packages = PLATFORMS["ubuntu-24.04"].packages_for(SERVERS["granian"])
+
+    assert (packages.build, packages.run) == (("python3.12",), ("python3.12",))
+
+
+def test_image_that_has_python_gets_no_other():
+    packages = PLATFORMS["python-3.14"].packages_for(SERVERS["uwsgi"])
+
+    assert packages.build == ("gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev")
+    assert packages.run == ("libpcre2-8-0",)
+
+
+@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
+def test_packages_name_one_python_and_leave_no_gap(platform, server):
+    packages = PLATFORMS[platform].packages_for(SERVERS[server])
+
+    for package in packages.build + packages.run:
+        assert re.fullmatch("[a-z0-9][a-z0-9.+-]+", package)
+        assert re.findall(r"python(\d[\d.]*)", package) in ([], [PLATFORMS[platform].python])
+
+
+@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
+def test_compilers_and_headers_stay_in_the_build_stage(platform, server):
+    run = PLATFORMS[platform].packages_for(SERVERS[server]).run
+
+    assert not [name for name in run if name == "gcc" or name.endswith("-dev")]
+
+
+# --- What a service is made of
+
+
+@pytest.mark.parametrize(
+    ("platform", "image", "python", "interpreter"),
+    [
+        ("debian-13", "debian:trixie-slim", "3.13", "/usr/bin/python3.13"),
+        ("debian-12", "debian:bookworm-slim", "3.11", "/usr/bin/python3.11"),
+        ("ubuntu-24.04", "ubuntu:24.04", "3.12", "/usr/bin/python3.12"),
+        ("ubuntu-26.04", "ubuntu:26.04", "3.14", "/usr/bin/python3.14"),
+        ("python-3.14", "python:3.14-slim-trixie", "3.14", "/usr/local/bin/python3.14"),
+    ],
+)
+def test_platform_is_an_image_and_its_python(platform, image, python, interpreter):
+    made_of = stack(platform, "flask", "uwsgi", "my_service")
+
+    assert (made_of["base_image"], made_of["python"], made_of["interpreter"]) == (image, python, interpreter)
+    assert made_of["has_python"] == interpreter.startswith("/usr/local/")
+
+
+def test_other_image_is_the_one_that_was_answered_and_gets_its_python_by_apt():
+    made_of = stack(OTHER, "flask", "uwsgi", "my_service", "registry.example.com/team/debian:13.2", "3.13")
+    usual = stack("debian-13", "flask", "uwsgi", "my_service")
+
+    assert made_of == usual | {"base_image": "registry.example.com/team/debian:13.2"}
+
+
+def test_answers_for_another_image_change_nothing_else():
+    assert stack("debian-13", "flask", "uwsgi", "a", "x:1", "3.11") == stack("debian-13", "flask", "uwsgi", "a")
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_commands_start_this_services_application(framework, server):
+    made_of = stack("debian-13", framework, server, "my_service")
+    module = f"my_service.{made_of['interface']}"
+
+    for command in (made_of["command"], made_of["start"]):
+        assert not re.search("PACKAGE|INTERFACE|[{}]", command)
+        # uWSGI reads it from its own configuration.
+        assert (module in command) == (server != "uwsgi")
+    assert made_of["config"] in made_of["command"] + made_of["start"]
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_threads_are_for_wsgi(framework, server):
+    made_of = stack("debian-13", framework, server, "my_service")
+
+    assert (made_of["threads"] is None) == (made_of["interface"] == "asgi")
+    if made_of["threads"] is None:
+        assert "WEB_THREADS" not in made_of["start"]
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_requirements_are_the_frameworks_and_the_servers_in_order(framework, server):
+    requirements = stack("debian-13", framework, server, "my_service")["requirements"]
+
+    assert requirements == sorted(requirements)
+    assert set(requirements) == {*FRAMEWORKS[framework].requirements, *SERVERS[server].requirements}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_files_of_a_service_lie_in_its_package(framework):
+    server = next(iter(platforms.server_choices(framework).values()))
+    files = stack("debian-13", framework, server, "my_service")["files"]
+
+    assert files[0] == "src/my_service/__init__.py"
+    for file in files:
+        assert file.startswith(("src/my_service/", "tests/test_"))
+
+
+# --- A framework is for life
+
+
+def test_framework_stays_or_is_new(tmp_path):
+    answers = tmp_path / ".copier-answers.yml"
+    assert platforms.check_framework("flask", "my_service", answers) == ""
+    answers.write_text("ci: none\nframework: flask\n")
+    assert platforms.check_framework("flask", "my_service", answers) == ""
+
+
+def test_framework_that_changes_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "answers").write_text("ci: none\nframework: flask\nimage_name: x\n")
+    message = platforms.check_framework("django", "my_service", tmp_path / "answers")
+    assert message == "a flask service can't become one of django: its code would be another's. Start a new service"
+
+
+@pytest.mark.parametrize("name", sorted(platforms.DJANGO_APPS))
+def test_django_can_not_have_two_apps_of_one_name(name, tmp_path):
+    assert f'an app of its own called "{name}"' in platforms.check_framework("django", name, tmp_path / "none")
+    assert platforms.check_framework("flask", name, tmp_path / "none") == ""
+
+
+# --- In Copier
 
 
 def test_tables_cannot_be_changed_by_a_template():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        platforms.PLATFORMS["debian-13"].python = "2.7"
+        PLATFORMS["debian-13"].python = "2.7"
 
 
 def test_templates_reach_everything(render):
-    assert render("{{ platforms[platform].base_image }}", platform="debian-13") == "debian:trixie-slim"
-    assert render("{{ platforms['debian-13'].packages_for('uwsgi').run | join(' ') }}").startswith("python3.13 ")
-    assert render("{{ frameworks.flask.interface }}") == "wsgi"
-    assert render("{{ frameworks.flask.requirements + servers.uwsgi.requirements }}").startswith("('flask")
-    assert render("{{ platform_choices() }}{{ framework_choices() }}{{ server_choices('flask') }}")
+    assert render("{{ platform_choices() }}{{ framework_choices() }}{{ server_choices('flask') }}{{ pythons }}")
+    assert render("{{ stack('debian-13', 'flask', 'uwsgi', 'my_service').base_image }}") == "debian:trixie-slim"
+    assert render("{{ 'django' | check_framework('my_service', 'no-such-file') }}") == ""

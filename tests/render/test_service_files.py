@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from offered import COMBINATIONS, PAIRS
 from validate_pyproject import api as validate_pyproject
 
 EXPECTED = [
@@ -23,27 +24,43 @@ EXPECTED = [
     "README.md",
     "docker-entrypoint.sh",
     "etc/healthcheck.py",
-    "etc/uwsgi.ini",
     "pyproject.toml",
     "src/my_service/__init__.py",
     "src/my_service/access.py",
-    "src/my_service/app.py",
     "src/my_service/config.py",
     "src/my_service/health.py",
     "src/my_service/logs.py",
-    "src/my_service/wsgi.py",
-    "tests/conftest.py",
     "tests/container/__init__.py",
     "tests/container/conftest.py",
     "tests/container/test_image.py",
     "tests/container/test_lifecycle.py",
     "tests/container/test_requests.py",
     "tests/test_access.py",
-    "tests/test_app.py",
     "tests/test_config.py",
     "tests/test_health.py",
     "tests/test_logs.py",
 ]
+OF_FRAMEWORK = {
+    "flask": ["src/my_service/app.py", "src/my_service/wsgi.py", "tests/conftest.py", "tests/test_app.py"],
+    "django": [
+        "manage.py",
+        "src/my_service/settings.py",
+        "src/my_service/urls.py",
+        "src/my_service/views.py",
+        "src/my_service/wsgi.py",
+        "tests/__init__.py",
+        "tests/settings.py",
+        "tests/test_views.py",
+    ],
+    "fastapi": ["src/my_service/app.py", "src/my_service/asgi.py", "tests/conftest.py", "tests/test_app.py"],
+}
+OF_SERVER = {
+    "uwsgi": ["etc/uwsgi.ini", "tests/container/test_stop.py"],
+    "gunicorn": ["etc/gunicorn.conf.py", "etc/logging.json", "tests/container/test_stop.py"],
+    "granian": ["etc/granian.env", "etc/logging.json"],
+    "uvicorn": ["etc/logging.json", "etc/uvicorn.env"],
+}
+NAMES = {"flask", "django", "fastapi", "uwsgi", "gunicorn", "granian", "uvicorn"}
 
 LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
 CI = {
@@ -53,7 +70,14 @@ CI = {
 }
 
 
-@pytest.fixture(params=[*({"license": name} for name in LICENSES), {"ci": "github"}, {"ci": "gitlab"}], ids=str)
+@pytest.fixture(
+    params=[
+        *COMBINATIONS,
+        *({"license": name} for name in LICENSES),
+        *({"ci": ci, "framework": framework} for ci in ("github", "gitlab") for framework in OF_FRAMEWORK),
+    ],
+    ids=lambda answers: "-".join(answers.values()),
+)
 def service(request, render) -> Path:
     return render(**request.param)
 
@@ -66,8 +90,19 @@ def tool(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def test_a_default_service_has_these_files_and_no_others(render):
-    assert sorted(files(render())) == EXPECTED
+@pytest.mark.parametrize(("framework", "server"), PAIRS)
+def test_a_service_has_these_files_and_no_others(render, framework, server):
+    expected = [*EXPECTED, *OF_FRAMEWORK[framework], *OF_SERVER[server]]
+
+    assert sorted(files(render(framework=framework, server=server))) == sorted(expected)
+
+
+@pytest.mark.parametrize(("framework", "server"), PAIRS)
+def test_nothing_speaks_of_what_was_not_chosen(render, framework, server):
+    others = re.compile("|".join(NAMES - {framework, server}), re.IGNORECASE)
+    for name, path in files(render(framework=framework, server=server)).items():
+        found = others.findall(name + path.read_text(encoding="utf-8"))
+        assert found == [], name
 
 
 def test_a_chosen_license_adds_its_text(render):
@@ -81,7 +116,7 @@ def test_a_chosen_license_adds_its_text(render):
 
 def test_a_chosen_ci_adds_its_files_and_no_others(render):
     for name, added in CI.items():
-        assert sorted(files(render(ci=name))) == sorted([*EXPECTED, *added])
+        assert set(files(render(ci=name))) - set(files(render())) == set(added)
 
 
 def test_no_folder_is_empty(service):
@@ -108,11 +143,12 @@ def test_text_is_clean(service):
 def test_only_scripts_are_executable(service):
     executable = {name for name, path in files(service).items() if path.stat().st_mode & stat.S_IXUSR}
     assert executable == {name for name, path in files(service).items() if path.read_bytes().startswith(b"#!")}
-    assert executable - {".ci/update"} == {"docker-entrypoint.sh"}
+    assert executable - {".ci/update", "manage.py"} == {"docker-entrypoint.sh"}
 
 
 def test_only_what_updates_a_service_and_the_readme_speak_of_the_template(service):
-    inner_life = re.compile(r"copier|template|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
+    # Django has templates of its own, and django.template.
+    inner_life = re.compile(r"copier|(?<!django\.)\btemplate\b|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
         if name in {".copier-answers.yml", ".ci/update", ".github/workflows/update.yml"}:
@@ -182,7 +218,7 @@ def test_dockerfile_pins_all_images_at_its_top(service):
     top, _, rest = dockerfile.partition("FROM ")
     pins = dict(re.findall(r"^ARG (\w+)=(\S+)$", top, re.MULTILINE))
 
-    assert all(re.fullmatch(r"[^:]+:[\w.-]*(\d|trixie)[\w.-]*", image) for image in pins.values()), pins
+    assert all(re.fullmatch(r"[^:]+:[\w.-]*(\d|trixie|bookworm)[\w.-]*", image) for image in pins.values()), pins
     stages = set(re.findall(r" AS (\w+)$", dockerfile, re.MULTILINE))
     assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= {f"${{{name}}}" for name in pins} | stages
     assert set(re.findall(r"[-,]from=(\w+)", rest)) <= stages
