@@ -1,5 +1,6 @@
 """What all tests share: services rendered from the working tree, on a machine without surprises."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,9 +11,14 @@ import plumbum
 import pytest
 from copier import run_copy
 from machine import MissingError, service_python
-from support import QUESTIONS, TEMPLATE, Render, Service, missing, readme_command
+from platforms import PLATFORMS
+from pythons import find_python
+from support import QUESTIONS, TEMPLATE, Render, Service, engine, missing, readme_command
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+# Made by whichever worker starts the engine; all of them have the same parent.
+ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
             environment.pop(name, None)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the private engine that tests of this session started, when none of its workers needs it any more."""
+    if not hasattr(session.config, "workerinput") and ENGINE_STARTED.exists():
+        ENGINE_STARTED.unlink()
+        engine("stop")
+
+
 class FolderScheduling(LoadScopeScheduling):
     """Gives the folders that share something big to one worker each; what only renders goes anywhere."""
 
@@ -37,6 +50,24 @@ class FolderScheduling(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
     """Take the place of `--dist loadgroup`, whose groups pytest-xdist 3.8.0 doesn't see with pytest 9.2.0."""
     return FolderScheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def use_engine() -> None:
+    """Use the engine that answers, else start a private one, which is stopped at the end of the session."""
+    answered = subprocess.run([TEMPLATE / "tools/engine", "status"], check=False, capture_output=True).returncode == 0
+    if not answered:
+        ENGINE_STARTED.parent.mkdir(exist_ok=True)
+        ENGINE_STARTED.touch()
+        if subprocess.run([TEMPLATE / "tools/engine", "start"], check=False).returncode:
+            missing("no container engine answers, and tools/engine can't start one here: it needs root on Debian")
+    environment = subprocess.run(
+        ["bash", "-c", 'eval "$("$0" env)" && env -0', TEMPLATE / "tools/engine"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    os.environ.update(line.split("=", 1) for line in environment.rstrip("\0").split("\0"))
 
 
 @pytest.fixture(scope="session")
@@ -85,21 +116,35 @@ def refuse(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def user_env() -> dict[str, str]:
-    """Give the environment of a user who has uv and the service's Python."""
-    try:
-        python = service_python("3.13")
-    except MissingError as error:
-        missing(str(error))
-    return {**os.environ, "UV_PYTHON": python}
+def user_env_for() -> Callable[[str], dict[str, str]]:
+    """Give the environment of a user who has uv and a Python of some version."""
+
+    @functools.cache
+    def user_env_for(version: str) -> dict[str, str]:
+        try:
+            python = service_python(version)
+        except MissingError as error:
+            missing(str(error))
+        env = {**os.environ, "UV_PYTHON": python}
+        if not find_python(version, "uv"):  # It was made for the tests, where nothing looks.
+            env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
+        return env
+
+    return user_env_for
+
+
+@pytest.fixture(scope="session")
+def user_env(user_env_for: Callable[[str], dict[str, str]]) -> dict[str, str]:
+    """Give the environment of a user who has uv and the default service's Python."""
+    return user_env_for("3.13")
 
 
 @pytest.fixture(scope="session")
 def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone the template with the working tree committed, as users would find it."""
+    """Clone the template with the working tree committed, as users would find it. A tag would be what they get."""
     clone = tmp_path_factory.mktemp("clone") / "uv-docker-template"
     git = ["git", "-C", str(clone)]
-    subprocess.run(["git", "clone", "--quiet", TEMPLATE, clone], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-tags", TEMPLATE, clone], check=True)
     subprocess.run([*git, f"--work-tree={TEMPLATE}", "add", "--all"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=As it is"], check=True)
     subprocess.run([*git, "reset", "--quiet", "--hard"], check=True)
@@ -108,11 +153,13 @@ def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def scaffold(
-    tmp_path_factory: pytest.TempPathFactory, template_clone: Path, user_env: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, template_clone: Path, user_env_for: Callable[[str], dict[str, str]]
 ) -> Callable[..., Service]:
     """Make a service with the README's command; it has a lock, and no environment yet."""
 
     def scaffold(**answers: str) -> Service:
+        platform = PLATFORMS.get(answers.get("platform", "debian-13"))
+        user_env = user_env_for(platform.python if platform else answers.get("python_version", "3.13"))
         folder = tmp_path_factory.mktemp("service")
         data = [f"--data={name}={answer}" for name, answer in answers.items()]
         copy = subprocess.run(

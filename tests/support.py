@@ -48,6 +48,12 @@ def readme_command(template: Path) -> list[str]:
     return [part.replace("gh:org/uv-docker-template", str(template)) for part in shlex.split(line)]
 
 
+def engine(*command: str) -> str:
+    """Run tools/engine; give what it prints."""
+    command = (TEMPLATE / "tools" / "engine", *command)
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def missing(reason: str) -> None:
     """Skip a test for want of something; where nothing may be skipped, fail."""
     if os.environ.get("CI"):

@@ -3,34 +3,17 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from building import Image, build
-from support import TEMPLATE, Service, missing
-
-ENGINE = str(TEMPLATE / "tools" / "engine")
-
-
-def engine(*command: str) -> str:
-    """Run tools/engine; give what it prints."""
-    return subprocess.run([ENGINE, *command], check=True, stdout=subprocess.PIPE, text=True).stdout
+from support import Service, engine
 
 
 @pytest.fixture(scope="session", autouse=True)
-def use_engine() -> Iterator[None]:
-    """Use the engine that answers, else start a private one and stop it at the end."""
-    answered = subprocess.run([ENGINE, "status"], check=False, capture_output=True).returncode == 0
-    if not answered and subprocess.run([ENGINE, "start"], check=False).returncode:
-        missing("no container engine answers, and tools/engine can't start one here: it needs root on Debian")
-    environment = subprocess.run(
-        ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    os.environ.update(line.split("=", 1) for line in environment.rstrip("\0").split("\0"))
-    yield
-    if not answered:
-        engine("stop")
+def there_is_an_engine(use_engine: None) -> None:
+    """Use an engine for all tests of this folder."""
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Clients that load a running container, and tell what became of each request."""
 
 import asyncio
+import json
 import random
 import socket
 from collections.abc import Callable, Coroutine
@@ -9,11 +10,12 @@ from typing import TypeVar
 from uuid import uuid4
 
 T = TypeVar("T")
+MIXED = ["/slow", "/livez", "/livez", "/livez", "/"]
 
 
-def finish(coroutine: Coroutine[object, object, T]) -> T:
-    """Run a coroutine to its end; what waits for something that never comes fails after 15 minutes."""
-    return asyncio.run(asyncio.wait_for(coroutine, 900))
+def finish(coroutine: Coroutine[object, object, T], seconds: int = 900) -> T:
+    """Run a coroutine to its end; what waits for something that never comes fails after so many seconds."""
+    return asyncio.run(asyncio.wait_for(coroutine, seconds))
 
 
 @dataclass
@@ -37,10 +39,11 @@ async def request(host: str, path: str, outcomes: Outcomes, *, port: int = 8000,
         outcomes.refused += 1
         return False
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {name}\r\n\r\n".encode())
+        question = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Request-ID: {name}\r\n\r\n"
+        writer.write(question.encode())
         answer = await asyncio.wait_for(reader.read(), timeout)
         head, _, body = answer.partition(b"\r\n\r\n")
-        if head.startswith(b"HTTP/1.1 200 ") and b"Content-Length: %d\r\n" % len(body) in head:
+        if head.startswith(b"HTTP/1.1 200 ") and b"content-length: %d\r\n" % len(body) in head.lower() + b"\r\n":
             outcomes.answered.add(name)
         else:
             outcomes.failed[name] = f"{path}: {answer[:100]!r}"
@@ -85,6 +88,39 @@ async def start(image: str, *options: str, arguments: tuple[str, ...] = ()) -> t
         running = await docker("inspect", "--format={{.State.Running}}", container)
         assert running == "true", await docker("logs", container)
         await asyncio.sleep(0.02)
+
+
+async def events(container: str) -> list[dict]:
+    """Give the lines of the log of a container."""
+    return [json.loads(line) for line in (await docker("logs", container)).splitlines() if line.startswith("{")]
+
+
+async def taken_on(container: str) -> set[str]:
+    """Give the ids of the requests that the application took on."""
+    return {event["request_id"] for event in await events(container) if event["event"] == "taken on"}
+
+
+async def stop_under_load(
+    image: str, signal: str, options: tuple[str, ...], started: str = ""
+) -> tuple[int, Outcomes, dict[str, str]]:
+    """Stop a container that 50 clients are talking to; give its exit status and which requests it lost.
+
+    It is stopped only when two of its workers have logged *started*, if there is such a line.
+    """
+    container, host = await start(image, *options)
+    try:
+        while started and (await docker("logs", container)).count(started) < 2:
+            await asyncio.sleep(0.1)
+        outcomes = Outcomes()
+        clients = [asyncio.create_task(client(host, outcomes, MIXED, lambda: True, 0.2)) for _ in range(50)]
+        await asyncio.sleep(random.uniform(0.5, 1.5))
+        await docker("kill", f"--signal={signal}", container)
+        status = int(await docker("wait", container))
+        await asyncio.gather(*clients)
+        known = await taken_on(container)
+        return status, outcomes, {name: why for name, why in outcomes.failed.items() if name in known}
+    finally:
+        await docker("rm", "--force", container)
 
 
 def hammer(host: str, count: int) -> None:

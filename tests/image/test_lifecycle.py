@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from building import Image, build
-from load import Balancer, Outcomes, client, docker, finish, hammer, request, start
+from load import Balancer, Outcomes, client, docker, events, finish, hammer, request, start, stop_under_load, taken_on
 
 # Pages that no service has: one takes its time, one never ends, one keeps what it is given.
 # The log tells of each request that the application took on.
@@ -47,7 +47,6 @@ PAGES = """
 # Threads enough for all clients: nobody waits in the queue, where a stop would reset the connection.
 ROOMY = ("--env=WEB_CONCURRENCY=4", "--env=WEB_THREADS=16")
 STOPS = 50  # of each kind
-MIXED = ["/slow", "/livez", "/livez", "/livez", "/"]
 
 
 @pytest.fixture(scope="module")
@@ -58,32 +57,6 @@ def busy_image(service, image, tmp_path_factory) -> Image:
     app = folder / "src/my_service/app.py"
     app.write_text(app.read_text().replace("\n    return app\n", PAGES))
     return build(folder, "my-service:busy")
-
-
-async def events(container: str) -> list[dict]:
-    """Give the lines of the log of a container."""
-    return [json.loads(line) for line in (await docker("logs", container)).splitlines() if line.startswith("{")]
-
-
-async def taken_on(container: str) -> set[str]:
-    """Give the ids of the requests that the application took on."""
-    return {event["request_id"] for event in await events(container) if event["event"] == "taken on"}
-
-
-async def stop_under_load(image: str, signal: str, options: tuple[str, ...]) -> tuple[int, Outcomes, dict[str, str]]:
-    """Stop a container that 50 clients are talking to; give its exit status and which requests it lost."""
-    container, host = await start(image, *options)
-    try:
-        outcomes = Outcomes()
-        clients = [asyncio.create_task(client(host, outcomes, MIXED, lambda: True, 0.2)) for _ in range(50)]
-        await asyncio.sleep(random.uniform(0.5, 1.5))
-        await docker("kill", f"--signal={signal}", container)
-        status = int(await docker("wait", container))
-        await asyncio.gather(*clients)
-        known = await taken_on(container)
-        return status, outcomes, {name: why for name, why in outcomes.failed.items() if name in known}
-    finally:
-        await docker("rm", "--force", container)
 
 
 @pytest.mark.parametrize("options", [(), ROOMY], ids=["defaults", "threads"])

@@ -290,7 +290,10 @@ def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
         ("## ", f"## [{NEW[1:]}] - 2026-02-01\n\n### Added\n\n- A better entry point\n\n## "),
     )
     release(
-        service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"), ("template/tests/test_new.py", NO_TOKEN)
+        service.template,
+        NEW,
+        ("template/docker-entrypoint.sh.jinja", "# better\n"),
+        ("template/tests/test_new.py", NO_TOKEN),
     )
     service.change(("README.md", "\nOurs\n"))
     main = service.branches["main"]
@@ -324,7 +327,7 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
     release(
         service.template,
         NEW,
-        ("template/etc/uwsgi.ini.jinja", "# theirs\n"),
+        ("template/etc/{{ 'uwsgi.ini' if server == 'uwsgi' }}.jinja", "# theirs\n"),
         ("template/unmerged.txt", "<<<<<<< before updating\n"),
         ("template/docs/part.txt.rej", "part\n"),
     )
@@ -342,7 +345,7 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
 @pytest.mark.parametrize("forge", FORGES)
 def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
     service = project(forge)
-    release(service.template, NEW, ("template/src/{{ package_name }}/health.py", "import os\n"))
+    release(service.template, NEW, ("template/src/{{ package_name }}/health.py.jinja", "import os\n"))
 
     status, output = service.run("update")
 
@@ -356,13 +359,13 @@ def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
 @pytest.mark.parametrize("forge", FORGES)
 def test_an_open_request_is_refreshed(forge, project):
     service = project(forge)
-    release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+    release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
     assert service.run("update")[0] == 0
     proposed = service.branches
     assert service.run("update")[0] == 0
     assert service.branches == proposed, "the same update is the same commit: no test runs again, no approval is lost"
 
-    release(service.template, NEWER, ("template/docker-entrypoint.sh", "# better still\n"))
+    release(service.template, NEWER, ("template/docker-entrypoint.sh.jinja", "# better still\n"))
     status, output = service.run("update")
 
     assert status == 0, output
@@ -374,11 +377,11 @@ def test_an_open_request_is_refreshed(forge, project):
 
 def test_work_on_the_branch_is_never_overwritten(project):
     service = project("gitlab")
-    release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+    release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
     assert service.run("update")[0] == 0
     service.change(("README.md", "\nMended\n"), branch=BRANCH)
     before = service.branches
-    release(service.template, NEWER, ("template/docker-entrypoint.sh", "# better still\n"))
+    release(service.template, NEWER, ("template/docker-entrypoint.sh.jinja", "# better still\n"))
 
     status, output = service.run("update")
 
@@ -454,7 +457,7 @@ def private_server(folder: Path) -> Iterator[str]:
 def test_a_private_template_is_read_with_the_token(project, tmp_path):
     with private_server(tmp_path) as address:
         service = project("github", f"{address}/template.git")
-        release(service.template, NEW, ("template/docker-entrypoint.sh", "# better\n"))
+        release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
         git(tmp_path, "clone", "--quiet", "--bare", service.template, "template.git")
         git(tmp_path / "template.git", "update-server-info")
         # Only the forge's own server gets the token.

@@ -212,7 +212,7 @@ def test_an_existing_service_adopts_the_template_and_updates(layout, template, u
     assert ".env" not in service.run("git ls-files").split()
     assert fetch(service, "/orders/3") == {"number": 3, "due": "1970-01-04T00:00:00+00:00"}
 
-    edit(template / "template/etc/uwsgi.ini.jinja", (r"\Z", "# Improved.\n"))
+    edit(template / "template/etc/{{ 'uwsgi.ini' if server == 'uwsgi' }}.jinja", (r"\Z", "# Improved.\n"))
     edit(template / "template/pyproject.toml.jinja", (r'"ruff>=', '"iniconfig>=2",\n    "ruff>='))
     subprocess.run(["git", "-C", template, "commit", "--all", "--quiet", "--message=Improve"], check=True)
     subprocess.run(["git", "-C", template, "tag", "v1000.0.1"], check=True)

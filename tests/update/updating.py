@@ -95,10 +95,12 @@ class Template:
 
     def source(self, file: str) -> Path:
         """Give what a default service's file is rendered from."""
-        path = self.folder / "template" / file.replace("my_service", "{{ package_name }}")
-        if file == ".copier-answers.yml":
-            path = path.with_name("{{ _copier_conf.answers_file }}")
-        return path if path.exists() else path.with_name(f"{path.name}.jinja")
+        folder, _, name = file.replace("my_service", "{{ package_name }}").rpartition("/")
+        if name == ".copier-answers.yml":
+            name = "{{ _copier_conf.answers_file }}"
+        named = re.compile(rf"({re.escape(name)}|{{{{ '{re.escape(name)}' if .*(uwsgi|flask|wsgi)' }}}})(\.jinja)?")
+        (path,) = [path for path in (self.folder / "template" / folder).iterdir() if named.fullmatch(path.name)]
+        return path
 
     def show(self, version: str, file: str) -> str:
         """Give one of the template's own files as a release has it."""

@@ -1,0 +1,132 @@
+"""Every framework on every server, on each platform whose packages can be had here: built, proved, stopped under load."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from building import Image, build
+from load import finish, stop_under_load
+from offered import PAIRS
+from support import Service, engine
+
+BUILT = ["debian-13", "debian-12"]
+# The default combination has tests of its own.
+COMBINATIONS = [
+    *(
+        (platform, *pair)
+        for platform in BUILT
+        for pair in PAIRS
+        if (platform, *pair) != ("debian-13", "flask", "uwsgi")
+    ),
+    ("python-3.14", "flask", "gunicorn"),
+]
+# What a Django service can't start without.
+NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
+
+# Around the application, whatever it is made of: the log tells what it took on, and one page takes its time.
+SLOW = {
+    "wsgi": """
+
+inner = application
+
+
+def application(environ, start_response):  # type: ignore
+    import time
+
+    import structlog
+
+    structlog.get_logger().info("taken on", request_id=environ.get("HTTP_X_REQUEST_ID"))
+    if environ["PATH_INFO"] != "/slow":
+        return inner(environ, start_response)
+    time.sleep(2)
+    start_response("200 OK", [("Content-Length", "4")])
+    return [b"slow"]
+""",
+    "asgi": """
+
+inner = application
+
+
+async def application(scope, receive, send):  # type: ignore
+    import asyncio
+
+    import structlog
+
+    if scope["type"] == "http":
+        structlog.get_logger().info("taken on", request_id=dict(scope["headers"]).get(b"x-request-id", b"").decode())
+    if scope.get("path") != "/slow":
+        return await inner(scope, receive, send)
+    await asyncio.sleep(2)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+    await send({"type": "http.response.body", "body": b"slow"})
+""",
+}
+
+
+@dataclass
+class Combination:
+    """A service of some combination, and its image."""
+
+    service: Service
+    image: Image
+    needed: list[str]
+    started: str
+    """What each worker logs when it serves, where a stop before that is missed."""
+
+
+def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:
+    """Make a service, and have its base images."""
+    service = scaffold(dockerfile_syntax="", **answers)
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
+    engine("stand-ins", *images)
+    return service
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids="-".join)
+def combination(request, scaffold, use_engine) -> Combination:
+    """Build a combination's image."""
+    platform, framework, server = request.param
+    service = scaffold_with_bases(scaffold, platform=platform, framework=framework, server=server)
+    image = build(service.folder, f"my-service:{'-'.join(request.param)}")
+    return Combination(service, image, NEEDED.get(framework, []), "Started worker-" if server == "granian" else "")
+
+
+def test_service_proves_the_promises_of_its_image(combination):
+    # They wait more than they work, so some run at once.
+    command = "uv run --locked --with pytest-xdist==3.8.0 pytest -m container --numprocesses 4"
+    output = combination.service.run(command, IMAGE=combination.image.name)
+
+    assert " passed" in output
+    assert "skipped" not in output
+
+
+def test_stop_under_load_loses_no_request(combination, tmp_path):
+    (module,) = combination.service.folder.glob("src/my_service/?sgi.py")
+    (site,) = combination.image.run("sh", "-c", "echo /app/lib/python*/site-packages").split()
+    slow = tmp_path / module.name
+    slow.write_text(module.read_text() + SLOW[module.stem])
+    # More threads than clients: none waits in a queue.
+    options = (
+        "--env=WEB_CONCURRENCY=2",
+        "--env=WEB_THREADS=25",
+        f"--volume={slow}:{site}/my_service/{module.name}:ro",
+        *combination.needed,
+    )
+    signals = 4 * ["SIGTERM", "SIGINT"]
+
+    async def stop_many():
+        at_once = asyncio.Semaphore(4)
+
+        async def stop(signal):
+            async with at_once:
+                return await stop_under_load(combination.image.name, signal, options, combination.started)
+
+        return await asyncio.gather(*map(stop, signals))
+
+    results = finish(stop_many(), 300)
+
+    assert {status for status, _, _ in results} == {0}
+    assert [lost for _, _, lost in results if lost] == []
+    assert sum(len(outcomes.answered) for _, outcomes, _ in results) > 5 * len(signals), "there was hardly any load"

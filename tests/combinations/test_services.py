@@ -1,0 +1,82 @@
+"""Every framework on every server and Python: it locks, installs, passes its own checks and serves."""
+
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import names
+import pytest
+from demo import free_port, wait_until_ready
+from offered import PAIRS
+from support import Service
+
+# One platform for each Python. The default combination has tests of its own, and uWSGI can't be linked to a 3.14 that
+# this machine doesn't have: tests/image/ shows that it can where it is.
+PLATFORMS = ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-26.04"]
+LEFT_OUT = {("debian-13", "flask", "uwsgi"), ("ubuntu-26.04", "flask", "uwsgi"), ("ubuntu-26.04", "django", "uwsgi")}
+COMBINATIONS = [(platform, *pair) for platform in PLATFORMS for pair in PAIRS if (platform, *pair) not in LEFT_OUT]
+# What a Django service can't start without.
+NEEDED = {"django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite://:memory:"}}
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids="-".join)
+def service(request, scaffold: Callable[..., Service]) -> Service:
+    """Make and install a service."""
+    platform, framework, server = request.param
+    service = scaffold(platform=platform, framework=framework, server=server)
+    service.run("uv sync --locked")
+    return Service(service.folder, {**service.env, **NEEDED.get(framework, {})})
+
+
+def test_own_checks_pass(service):
+    for command in ("uv run pytest --cov", "uv run ruff check", "uv run ruff format --check", "uv run mypy"):
+        assert f"$ {command}\n" in (service.folder / "README.md").read_text(encoding="utf-8")
+        service.run(command)
+
+
+def test_serves_and_stops_as_its_readme_says(service, tmp_path):
+    readme = (service.folder / "README.md").read_text(encoding="utf-8")
+    command = next(line for line in readme.splitlines() if line.startswith("$ uv run ") and "etc/" in line)
+    port = str(free_port())
+    options = f" --port {port}" if ".env" in command else ""
+    with (tmp_path / "log").open("w+") as log:
+        server = subprocess.Popen(
+            f"exec {command[2:]}{options}",
+            shell=True,
+            cwd=service.folder,
+            env={**service.env, "PORT": port},
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
+        try:
+            wait_until_ready(f"http://localhost:{port}/readyz", server)
+            with urllib.request.urlopen(f"http://localhost:{port}/", timeout=10) as answer:
+                assert json.load(answer) == {"title": "My Service", "name": "my-service", "version": "0.1.0"}
+            os.killpg(server.pid, signal.SIGTERM)
+            assert server.wait(timeout=60) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
+        finally:
+            server.kill()
+            print((tmp_path / "log").read_text())
+
+
+def test_no_package_can_have_the_name_of_a_dependency(service):
+    (site,) = (service.folder / ".venv/lib").glob("python*/site-packages")
+    for distribution in Distribution.discover(path=[str(site)]):
+        name = distribution.metadata["Name"].lower().replace("_", "-")
+        if name == "my-service":
+            continue
+        assert names.check_distribution_name(name), f"{name} is a dependency, and accepted as distribution name"
+        modules = {
+            Path(file.parts[0]).name.partition(".")[0]
+            for file in distribution.files or []
+            if file.parts[0] not in {"..", "__pycache__"} and not file.parts[0].endswith((".dist-info", ".pth"))
+        }
+        for module in modules:
+            if module.isidentifier() and module.islower() and not module.endswith("__mypyc"):
+                assert names.check_package_name(module), f"{name} imports as {module}, and that is accepted"

@@ -1,0 +1,69 @@
+"""What a service is made of changes with an answer, and nothing of the former is left."""
+
+import re
+
+import pytest
+from offered import PAIRS
+from updating import PRESENT, owners
+
+
+@pytest.mark.parametrize(
+    ("framework", "before", "after"),
+    [
+        (framework, before, after)
+        for framework, before in PAIRS
+        for other, after in PAIRS
+        if other == framework and after != before
+    ],
+)
+def test_another_server_takes_the_place_of_the_former(framework, before, after, make, original):
+    service = make(framework=framework, server=before)
+
+    service.update(f"--data=server={after}")
+
+    assert service.conflicts() == []
+    assert service.files() == original(PRESENT, framework=framework, server=after).files()
+    assert [file for file in service.files() if re.search(before, service.text(file), re.IGNORECASE)] == []
+
+
+@pytest.mark.parametrize("platform", ["debian-12", "ubuntu-24.04", "ubuntu-26.04", "python-3.14"])
+def test_another_platform_takes_the_place_of_the_former(platform, make, original):
+    service = make()
+
+    service.update(f"--data=platform={platform}")
+
+    assert service.conflicts() == []
+    assert service.files() == original(PRESENT, platform=platform).files()
+
+
+def test_another_base_image_is_asked_for_with_its_python(make, original):
+    answers = {"platform": "other", "base_image": "registry.example.com/base/debian:12.9", "python_version": "3.11"}
+    service = make()
+
+    service.update(*(f"--data={name}={answer}" for name, answer in answers.items()))
+
+    assert service.conflicts() == []
+    assert service.files() == original(PRESENT, **answers).files()
+
+
+def test_a_release_that_offered_less_gets_another_server(make, original):
+    service = make("0.1.0")
+    own = [file for file, owner in owners(original(PRESENT)).items() if owner == "yours"]
+    before = service.files()
+
+    service.update("--data=server=granian")
+
+    assert service.conflicts() == []
+    fresh = original(PRESENT, server="granian").files()
+    assert service.files() == fresh | {file: before[file] for file in own}
+
+
+def test_another_framework_is_refused_before_anything_changes(make):
+    service = make()
+    before = service.files()
+
+    refused = service.run(service.update_command("--data=framework=django"))
+
+    assert refused.returncode != 0
+    assert "a flask service can't become one of django" in " ".join(refused.stderr.split())
+    assert service.files() == before
