@@ -384,6 +384,8 @@ def stack(
 
     return {
         "base_image": chosen.base_image,
+        # What was built on one system may not run on another.
+        "cache": platform if platform in PLATFORMS else base_image,
         "python": chosen.python,
         "has_python": chosen.has_python,
         "interpreter": chosen.interpreter.format(python=f"python{chosen.python}"),
