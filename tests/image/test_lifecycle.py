@@ -342,7 +342,7 @@ def test_no_request_can_forge_a_field_of_the_log(busy_image):
     assert not [line for line in lines if "forged" in line or line["event"] == "forged"]
 
 
-def test_broken_import_ends_it_with_the_reason_last(image, tmp_path):
+def test_broken_import_ends_it_with_the_reason(image, tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "flask.py").write_text("import no_such_module\n")
 
@@ -351,5 +351,6 @@ def test_broken_import_ends_it_with_the_reason_last(image, tmp_path):
     result = subprocess.run(command, check=False, stdout=subprocess.PIPE, timeout=60)
 
     assert result.returncode != 0
-    last = json.loads(result.stdout.splitlines()[-1])
-    assert last["event"] == "ModuleNotFoundError: No module named 'no_such_module'"
+    # Another process of uWSGI may have its last words after it.
+    ends = [json.loads(line)["event"] for line in result.stdout.splitlines()[-5:]]
+    assert "ModuleNotFoundError: No module named 'no_such_module'" in ends
