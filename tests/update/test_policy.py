@@ -9,7 +9,7 @@ from history import KINDS, LAST
 from updating import PRESENT, Service, Template
 
 # For each question without choices that is new since the last release, an answer other than its default.
-OTHER_ANSWERS: dict[str, str] = {}
+OTHER_ANSWERS = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.11"}
 
 OURS = "# Ours, 5c1d7e\n"
 NEWER = "1001.0.0"
