@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Self
 
+import jinja2
 from history import RELEASES
 from support import README
 
@@ -95,12 +96,22 @@ class Template:
 
     def source(self, file: str) -> Path:
         """Give what a default service's file is rendered from."""
-        folder, _, name = file.replace("my_service", "{{ package_name }}").rpartition("/")
-        if name == ".copier-answers.yml":
-            name = "{{ _copier_conf.answers_file }}"
-        named = re.compile(rf"({re.escape(name)}|{{{{ '{re.escape(name)}' if .*(uwsgi|flask|wsgi)' }}}})(\.jinja)?")
-        (path,) = [path for path in (self.folder / "template" / folder).iterdir() if named.fullmatch(path.name)]
-        return path
+        answers = {
+            "_copier_conf": {"answers_file": ".copier-answers.yml"},
+            "ci": "none",
+            "framework": "flask",
+            "license": "Proprietary",
+            "made_of": {"interface": "wsgi", "stopping": "Stopping"},
+            "package_name": "my_service",
+            "server": "uwsgi",
+        }
+        folder = self.folder / "template"
+        rendered = {
+            jinja2.Template(path.relative_to(folder).as_posix().removesuffix(".jinja")).render(answers): path
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+        return rendered[file]
 
     def show(self, version: str, file: str) -> str:
         """Give one of the template's own files as a release has it."""
