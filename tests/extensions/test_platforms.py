@@ -133,7 +133,8 @@ def test_other_image_is_the_one_that_was_answered_and_gets_its_python_by_apt():
     made_of = stack(OTHER, "flask", "uwsgi", "my_service", "registry.example.com/team/debian:13.2", "3.13")
     usual = stack("debian-13", "flask", "uwsgi", "my_service")
 
-    assert made_of == usual | {"base_image": "registry.example.com/team/debian:13.2"}
+    image = "registry.example.com/team/debian:13.2"
+    assert made_of == usual | {"base_image": image, "cache": image}
 
 
 def test_answers_for_another_image_change_nothing_else():
