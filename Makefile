@@ -4,16 +4,12 @@
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
 #   make test-fast                   run those that need neither an engine nor a package index
 #   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
-#   make combinations [ARGS=...]     measure every combination, and write docs/combinations.md
 #   make release VERSION=0.2.0       test everything, then tag a release on main
 
-.PHONY: benchmark combinations demo release test test-fast
+.PHONY: benchmark demo release test test-fast
 
 benchmark:
 	@PYTHONPATH=tasks:tools tools/run python benchmarks/run.py $(ARGS)
-
-combinations:
-	@PYTHONPATH=extensions:tasks:tools tools/run python benchmarks/combinations.py $(ARGS)
 
 demo:
 	@PYTHONPATH=tasks tools/run python tools/demo.py $(if $(DIR),--dir "$(DIR)") $(if $(SERVE),--serve)

@@ -291,15 +291,14 @@ def steps(log: str) -> int:
     return sum(f"#{number} CACHED" not in log for number in names)
 
 
-def first_200(image: str, *options: str) -> float:
+def first_200(image: str) -> float:
     """Give the seconds from `docker run` to the first 200 of /livez."""
     port, name = free_port(), f"bench-{uuid.uuid4().hex[:8]}"
     started = time.perf_counter()
     try:
         # A request sent before this returns would be held by the engine's proxy for a second.
         # As many workers in each: ours would follow the CPUs.
-        published = f"--publish=127.0.0.1:{port}:8000"
-        docker("run", "--detach", "--name", name, "--env=WEB_CONCURRENCY=2", *options, published, image)
+        docker("run", "--detach", "--name", name, "--env=WEB_CONCURRENCY=2", f"--publish=127.0.0.1:{port}:8000", image)
         while time.perf_counter() - started < START_TIMEOUT:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:

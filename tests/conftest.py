@@ -23,6 +23,8 @@ ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the developer's own settings out, for this process and for Copier's snapshot of its environment."""
+    if not hasattr(config, "workerinput"):
+        ENGINE_STARTED.unlink(missing_ok=True)  # of a session that was killed
     home = TEMPLATE / "tests" / "home"
     for environment in (os.environ, plumbum.local.env):
         environment["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
