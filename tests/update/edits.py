@@ -4,7 +4,7 @@ An edit of a file that a kind of service doesn't have, such as another server's,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -66,10 +66,19 @@ def made_executable(name: str, file: str) -> Edit:
     )
 
 
+def only(framework: str, one: Edit) -> Edit:
+    """Make an edit of services with this framework alone."""
+    return replace(one, applies=lambda service: answers(service)["framework"] == framework)
+
+
+def answers(service: Path) -> dict[str, str]:
+    """Give what it was asked."""
+    return yaml.safe_load((service / ".copier-answers.yml").read_bytes())
+
+
 def path(service: Path, file: str) -> Path:
     """Find a file, in which PACKAGE stands for the package's name."""
-    answers = yaml.safe_load((service / ".copier-answers.yml").read_bytes())
-    return service / file.replace("PACKAGE", answers["package_name"])
+    return service / file.replace("PACKAGE", answers(service)["package_name"])
 
 
 ROUTE = """
@@ -77,10 +86,32 @@ ROUTE = """
     def hello() -> dict[str, str]:
         return {"hello": greeting("world")}
 """
-HANDLER_TEST = """
+ROUTE_TEST = """
 
 def test_greets(client: FlaskClient) -> None:
     assert client.get("/hello").json == {"hello": "Hello, world!"}
+"""
+ASYNC_ROUTE = """@router.get("/hello")
+async def hello() -> dict[str, str]:
+    return {"hello": greeting("world")}
+
+
+"""
+ASYNC_ROUTE_TEST = """
+
+def test_greets(client: TestClient) -> None:
+    assert client.get("/hello").json() == {"hello": "Hello, world!"}
+"""
+VIEW = """
+
+@require_safe
+def hello(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"hello": greeting("world")})
+"""
+VIEW_TEST = """
+
+def test_greets(client: Client) -> None:
+    assert client.get("/hello").json() == {"hello": "Hello, world!"}
 """
 READINESS = """
 
@@ -95,14 +126,46 @@ if "DATABASE" in os.environ:
 
 EDITS = [
     # Its code
-    inserted(
-        "a route",
-        "src/PACKAGE/app.py",
-        (r"(?=from \.logs import)", "from .greetings import greeting\n"),
-        (r"(?=\n    return app\n)", ROUTE),
+    only(
+        "flask",
+        inserted(
+            "a route",
+            "src/PACKAGE/app.py",
+            (r"(?=from \.logs import)", "from .greetings import greeting\n"),
+            (r"(?=\n    return app\n)", ROUTE),
+        ),
     ),
+    only("flask", inserted("a test of the route", "tests/test_app.py", (r"\Z", ROUTE_TEST))),
+    only(
+        "fastapi",
+        inserted(
+            "an asynchronous route",
+            "src/PACKAGE/app.py",
+            (r"(?=from \.logs import)", "from .greetings import greeting\n"),
+            (r"(?=@asynccontextmanager\n)", ASYNC_ROUTE),
+        ),
+    ),
+    only(
+        "fastapi",
+        inserted(
+            "a test of the asynchronous route",
+            "tests/test_app.py",
+            (r'\["/"\](?=\n)', '["/", "/hello"]'),
+            (r"\Z", ASYNC_ROUTE_TEST),
+        ),
+    ),
+    only("django", inserted("an address", "src/PACKAGE/urls.py", (r"(?=\]\n)", '    path("hello", views.hello),\n'))),
+    only(
+        "django",
+        inserted(
+            "a view",
+            "src/PACKAGE/views.py",
+            (r"(?<=import require_safe\n)", "\nfrom .greetings import greeting\n"),
+            (r"\Z", VIEW),
+        ),
+    ),
+    only("django", inserted("a test of the view", "tests/test_views.py", (r"\Z", VIEW_TEST))),
     added("a module", "src/PACKAGE/greetings.py", b'def greeting(name: str) -> str:\n    return f"Hello, {name}!"\n'),
-    inserted("a test of the route", "tests/test_app.py", (r"\Z", HANDLER_TEST)),
     inserted("a setting", "src/PACKAGE/config.py", (r"\Z", '    greeting: str = environ.var("Hello")\n')),
     inserted(
         "a readiness check", "src/PACKAGE/health.py", (r"(?=from collections)", "import os\n"), (r"\Z", READINESS)
@@ -121,7 +184,7 @@ EDITS = [
     added("a configuration file", "etc/nginx.conf", b"worker_processes 2;\n"),
     inserted("a base image", "Dockerfile", (r"ARG BASE_IMAGE=\S+", "ARG BASE_IMAGE=registry.example.com/base:1")),
     inserted("a package to build with", "Dockerfile", (r"(?<=    ca-certificates \\\n)", "    libpq-dev \\\n")),
-    inserted("a package to run with", "Dockerfile", (r"(?=    python3\.\d+( \\)?\ngroupadd)", "    libpq5 \\\n")),
+    inserted("a package to run with", "Dockerfile", (r"(?=    \S+( \\)?\ngroupadd)", "    libpq5 \\\n")),
     inserted("a variable", "Dockerfile", (r"(?<=ENV PATH=/app/bin:\$PATH \\\n)", "    TZ=Europe/Berlin \\\n")),
     added("a test of the image", "tests/container/test_ours.py", b"def test_ours() -> None:\n    pass\n"),
     inserted("less in the build", ".dockerignore", (r"\Z", "**/*.sqlite3\n")),

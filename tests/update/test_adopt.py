@@ -2,95 +2,20 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from demo import free_port, wait_until_ready
+from existing import COMMON, EXISTING, FLASK_IN_A_VARIABLE, ORDER, Existing
+from platforms import FRAMEWORKS, server_choices, stack
 from support import TEMPLATE, Service, edit
 
 ADOPT = (TEMPLATE / "docs/adopt.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ (.*)$", ADOPT, re.MULTILINE)
-(BRIDGE,) = re.findall(r"^```python\n(.*?)^```$", ADOPT, re.MULTILINE | re.DOTALL)
-
-WEB = """
-import arrow
-from flask import Flask, jsonify
-
-app = Flask("orders")
-
-
-@app.route("/orders/<int:number>")
-def order(number):
-    return jsonify(number=number, due=arrow.get(0).shift(days=number).isoformat())
-"""
-# Two habits: all in the top folder and in a global variable, or below src/ and made by a function.
-FLAT = {
-    "orders/__init__.py": "",
-    "orders/web.py": WEB,
-    "tests/test_api.py": """
-from orders.web import app
-
-
-def test_order():
-    assert app.test_client().get("/orders/3").get_json()["number"] == 3
-""",
-    "requirements.txt": "flask>=3\n# for due dates\narrow>=1.3\n",
-    "pyproject.toml": """
-[build-system]
-requires = ["setuptools>=61"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "orders"
-version = "4.2.0"
-dynamic = ["dependencies"]
-
-[tool.setuptools]
-packages = ["orders"]
-
-[tool.setuptools.dynamic]
-dependencies = { file = ["requirements.txt"] }
-""",
-}
-SRC = {
-    "src/orders/__init__.py": WEB.replace("app = ", "def make_app():\n    app = ")
-    .replace("\n\n\n@app", "\n\n    @app")
-    .replace("\ndef order", "\n    def order")
-    .replace("    return json", "        return json")
-    + "\n    return app\n",
-    "tests/api/conftest.py": """
-import pytest
-
-import orders
-
-
-@pytest.fixture
-def api():
-    return orders.make_app().test_client()
-""",
-    "tests/api/test_api.py": """
-def test_order(api):
-    assert api.get("/orders/3").get_json()["number"] == 3
-""",
-    "pyproject.toml": """
-[build-system]
-requires = ["setuptools>=61"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "orders"
-version = "4.2.0"
-dependencies = ["flask>=3", "arrow>=1.3"]
-""",
-}
-BOTH = {
-    ".gitignore": "*.sqlite\n/.env\n",
-    "Dockerfile": "FROM python:3.11\nCOPY . /code\nRUN pip install /code\nCMD flask --app orders.web run --host 0.0.0.0\n",
-    "README.md": "# Orders\n",
-}
 
 
 @pytest.fixture
@@ -102,16 +27,41 @@ def template(template_clone: Path, tmp_path: Path) -> Path:
     return template
 
 
-def make(folder: Path, files: dict[str, str], env: dict[str, str]) -> Service:
+def make(folder: Path, existing: Existing, env: dict[str, str]) -> Service:
     """Write and commit a service; `.env` is ignored, and has to stay."""
-    for name, text in {**files, **BOTH, ".env": "PASSWORD=secret\n"}.items():
+    folder.mkdir()
+    service = Service(folder, {**env, "GIT_EDITOR": "false"})
+    for command in existing.made_by:
+        service.run(command)
+    for name, text in {**existing.files, **COMMON, ".env": "PASSWORD=secret\n"}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    service = Service(folder, {**env, "GIT_EDITOR": "false"})
     service.run("git init --quiet")
     service.run("git add --all")
     service.run("git commit --quiet --message Start")
     return service
+
+
+def documented_steps(existing: Existing) -> Iterator[tuple[str, str]]:
+    """Give what docs/adopt.md tells the team of a service, in its order: commands to run, and code to write."""
+    text = re.sub(rf"^### (?!{FRAMEWORKS[existing.framework].label}\n).*?(?=^##)", "", ADOPT, flags=re.M | re.S)
+    for pattern, replacement in {"framework=flask": f"framework={existing.framework}", **existing.otherwise}.items():
+        text, count = re.subn(pattern, replacement, text, flags=re.S)
+        assert count, f"docs/adopt.md: no {pattern}"
+    for block in re.finditer(r"^```(\w+)\n(.*?)^```$", text, flags=re.M | re.S):
+        if block[1] == "console":
+            yield from (("command", command) for command in re.findall(r"^\$ (.*)$", block[2], flags=re.M))
+        else:
+            yield block[1], block[2]
+
+
+def write_code(service: Service, code: str) -> None:
+    """Write the bridge where docs/adopt.md says that it belongs."""
+    settings = service.folder / "src/orders/settings.py"
+    if settings.exists():
+        edit(settings, (r"\Z", code))
+    else:
+        (service.folder / "src/orders/app.py").write_text(code)
 
 
 def run_documented(service: Service, command: str, template: Path) -> str:
@@ -146,80 +96,92 @@ def lists(output: str) -> dict[str, set[str]]:
     return found
 
 
-def fetch(service: Service, path: str) -> object:
-    """Start the service as docs/adopt.md says, and fetch a page."""
-    command = "uv run uwsgi --ini etc/uwsgi.ini"
-    assert command in COMMANDS
-    port = free_port()
-    with subprocess.Popen(
-        command.split(),
-        cwd=service.folder,
-        env={**service.env, "PORT": str(port)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as server:
+def serve(service: Service, command: str, paths: tuple[str, ...]) -> tuple[list[bytes], list[dict[str, object]]]:
+    """Start the service, fetch pages and stop it; give what they hold, and what was logged of these requests."""
+    port = str(free_port())
+    env = {**service.env, "PORT": port, "GRANIAN_PORT": port, "LOG_FORMAT": "json"}
+    written = service.folder.parent / "log"
+    pages = []
+    with (
+        written.open("w") as log,
+        subprocess.Popen(command.split(), cwd=service.folder, env=env, stdout=log, stderr=log) as server,
+    ):
         try:
             wait_until_ready(f"http://localhost:{port}/readyz", server)
-            with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=10) as answer:
-                return json.load(answer)
+            for path in paths:
+                request = urllib.request.Request(f"http://localhost:{port}{path}", headers={"X-Request-ID": "abc"})
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    assert answer.headers["X-Request-ID"] == "abc"
+                    pages.append(answer.read())
         finally:
             server.terminate()
+            server.wait()
+            print(written.read_text())
+    lines = [json.loads(line) for line in written.read_text().splitlines() if line.startswith("{")]
+    return pages, [line for line in lines if line.get("request_id") == "abc"]
 
 
-@pytest.mark.parametrize("layout", ["flat", "src"])
-def test_an_existing_service_adopts_the_template_and_updates(layout, template, user_env, tmp_path):
-    files = FLAT if layout == "flat" else SRC
-    service = make(tmp_path / "orders", files, user_env)
+def test_each_framework_has_services_that_adopt_it():
+    assert {service.framework for service in EXISTING.values()} == set(FRAMEWORKS)
+
+
+@pytest.mark.parametrize("existing", EXISTING.values(), ids=EXISTING)
+def test_an_existing_service_adopts_the_template_and_updates(existing, template, user_env, tmp_path):
+    service = make(tmp_path / "orders", existing, {**user_env, "PYTEST_ADDOPTS": "--verbose"})
     folder = service.folder
+    server = next(iter(server_choices(existing.framework).values()))
+    start = f"uv run {stack('debian-13', existing.framework, server, 'orders')['command']}"
+    own: set[str] = set()
     seen: dict[str, set[str]] = {}
-    for command in COMMANDS:
-        if layout == "src" and re.search(r"^mkdir src|package below src|requirements.txt", command):
-            continue
-        if command.startswith("uv run uwsgi "):
-            continue
-        if command.startswith("rm tests/test_app.py"):
-            (folder / "src/orders/app.py").write_text(BRIDGE)
-            if layout == "src":
-                edit(
-                    folder / "src/orders/app.py",
-                    (r"from \. import health", "from . import health, make_app"),
-                    (r"from \.web import app\n\napp.register_blueprint\(health.blueprint\)\n", ""),
-                    (r"return app", "app = make_app()\n    app.register_blueprint(health.blueprint)\n    return app"),
-                )
-                service.run("uv add 'arrow>=1.3'")
-        if command.startswith("git add "):
-            changed = set(service.run("git diff --name-only HEAD").split())
-            tested = service.run("uv run pytest --verbose")
-        output = run_documented(service, command, template)
-        if " adoption " in command:
-            seen = lists(output)
+    for kind, step in documented_steps(existing):
+        if kind == "python":
+            write_code(service, step)
+        elif kind == "toml":
+            edit(folder / "pyproject.toml", (r"testpaths = [^\n]*\n", step))
+        elif step.startswith("export "):
+            service.env = {**service.env, **dict(part.split("=") for part in shlex.split(step)[1:])}
+        elif step == start:
+            pages, requests = serve(service, step, existing.pages)
+        elif " adoption " in step:
+            own = set(service.run("git ls-files").split())
+            seen = lists(run_documented(service, step, template))
             assert service.run("git status --short") == ""
-        if " copier copy " in command:
+        elif " copier copy " in step:
+            run_documented(service, step, template)
             status = service.run("git status --short --untracked-files=all")
             assert seen["changed"] == set(re.findall(r"^ M (.*)$", status, re.MULTILINE))
             assert seen["added"] == set(re.findall(r"^\?\? (.*)$", status, re.MULTILINE)) - {"uv.lock"}
+        elif step == "uv run pytest":
+            tested = run_documented(service, step, template)
+        elif step.startswith("git add "):
+            changed = set(service.run("git diff --name-only HEAD").split())
+            run_documented(service, step, template)
+        else:
+            run_documented(service, step, template)
 
-    own = {name if name.startswith(("src/", "tests/")) else f"src/{name}" for name in files if name.endswith(".py")}
-    assert seen["changed"] == {".gitignore", "Dockerfile", "pyproject.toml"}
-    assert seen["left alone"] == own | {"README.md"} | ({"requirements.txt"} & files.keys())
-    assert changed - {"requirements.txt"} == seen["changed"]
-    assert re.search(r"test_api\.py::test_order PASSED", tested)
+    assert seen["changed"] == {".gitignore", "Dockerfile", *({"pyproject.toml"} & own), *existing.changed}
+    assert seen["left alone"] == own - seen["changed"]
+    assert changed - {"requirements.txt", "pytest.ini"} == seen["changed"] | ({"src/orders/settings.py"} & own)
+    assert re.search(r"test_order PASSED", tested)
     assert re.search(r"test_health\.py::test_alive PASSED", tested)
     service.run("uv lock --check")
     assert 'version = "4.2.0"' in (folder / "pyproject.toml").read_text()
     assert set((folder / ".gitignore").read_text().splitlines()) >= {"*.sqlite", "/.env", "/.venv/"}
     assert (folder / ".env").read_text() == "PASSWORD=secret\n"
     assert ".env" not in service.run("git ls-files").split()
-    assert fetch(service, "/orders/3") == {"number": 3, "due": "1970-01-04T00:00:00+00:00"}
+    assert json.loads(pages[0]) == ORDER
+    assert [(line["event"], line["path"], line["status"]) for line in requests] == [
+        ("request", path, 200) for path in existing.pages
+    ]
 
-    edit(template / "template/etc/{{ 'uwsgi.ini' if server == 'uwsgi' }}.jinja", (r"\Z", "# Improved.\n"))
+    edit(template / "template/Dockerfile.jinja", (r"\Z", "# Improved.\n"))
     edit(template / "template/pyproject.toml.jinja", (r'"ruff>=', '"iniconfig>=2",\n    "ruff>='))
     subprocess.run(["git", "-C", template, "commit", "--all", "--quiet", "--message=Improve"], check=True)
     subprocess.run(["git", "-C", template, "tag", "v1000.0.1"], check=True)
     service.run("uvx --with jinja2-time --with copier-template-extensions copier update --trust --defaults")
     assert set(service.run("git status --short").splitlines()) == {
         " M .copier-answers.yml",
-        " M etc/uwsgi.ini",
+        " M Dockerfile",
         " M pyproject.toml",
         " M uv.lock",
     }
@@ -254,7 +216,7 @@ def dry_run(folder: Path, template: Path, *options: str) -> subprocess.Completed
 
 
 def test_a_dry_run_changes_nothing_at_all(template, user_env, tmp_path):
-    service = make(tmp_path / "orders", FLAT, user_env)
+    service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
     # Git would refresh its index for this one.
     (service.folder / "README.md").touch()
     before = fingerprint(tmp_path)
@@ -267,8 +229,8 @@ def test_a_dry_run_changes_nothing_at_all(template, user_env, tmp_path):
 
 
 def test_a_dry_run_warns_of_files_that_git_could_not_bring_back(template, user_env, tmp_path):
-    service = make(tmp_path / "orders", {**FLAT, ".envrc": "export A=1\n"}, user_env)
-    service.run("git rm --quiet --cached .envrc")
+    service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
+    (service.folder / ".envrc").write_text("export A=1\n")
     (service.folder / ".gitignore").write_text("/.env*\n")
     service.run("git commit --quiet --all --message Ignore")
 
@@ -279,7 +241,7 @@ def test_a_dry_run_warns_of_files_that_git_could_not_bring_back(template, user_e
 
 
 def test_a_dry_run_refuses_uncommitted_work(template, user_env, tmp_path):
-    service = make(tmp_path / "orders", FLAT, user_env)
+    service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
     (service.folder / "orders/web.py").write_text("half an idea")
 
     result = dry_run(service.folder, template)
@@ -289,7 +251,7 @@ def test_a_dry_run_refuses_uncommitted_work(template, user_env, tmp_path):
 
 
 def test_a_dry_run_says_which_answer_is_wrong(template, user_env, tmp_path):
-    service = make(tmp_path / "orders", FLAT, user_env)
+    service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
 
     result = dry_run(service.folder, template, "--json")
     wrong = subprocess.run(
