@@ -4,12 +4,16 @@
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
 #   make test-fast                   run those that need neither an engine nor a package index
 #   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
+#   make combinations [ARGS=...]     measure all combinations, and write docs/combinations.md, after a whole make test
 #   make release VERSION=0.2.0       test everything, then tag a release on main
 
-.PHONY: benchmark demo release test test-fast
+.PHONY: benchmark combinations demo release test test-fast
 
 benchmark:
 	@PYTHONPATH=tasks:tools tools/run python benchmarks/run.py $(ARGS)
+
+combinations:
+	@PYTHONPATH=extensions:tasks:tools tools/run python benchmarks/combinations.py $(ARGS)
 
 demo:
 	@PYTHONPATH=tasks tools/run python tools/demo.py $(if $(DIR),--dir "$(DIR)") $(if $(SERVE),--serve)
@@ -21,7 +25,7 @@ test:
 	@tools/run ruff check
 	@tools/run ruff format --check
 	@tools/run shellcheck tools/run tools/engine .ci/run
-	@tools/run pytest --numprocesses 2 $(ARGS)
+	@tools/run pytest --numprocesses 2 --junitxml .pytest_cache/results.xml $(ARGS)
 
 test-fast:
 	@tools/run ruff check

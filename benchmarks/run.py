@@ -105,9 +105,10 @@ class Service:
         self.app.write_text(changed, encoding="utf-8")
 
 
-def scaffold(folder: Path) -> None:
+def scaffold(folder: Path, **answers: str) -> None:
     """Make a service of the template as it is in this folder, uncommitted changes included."""
     options = ["--quiet", "--trust", "--defaults", "--vcs-ref=HEAD", "--data=dockerfile_syntax="]
+    options += [f"--data={name}={answer}" for name, answer in answers.items()]
     run([sys.executable, "-W", "ignore", "-m", "copier", "copy", *options, str(TEMPLATE), str(folder)])
 
 
@@ -291,14 +292,15 @@ def steps(log: str) -> int:
     return sum(f"#{number} CACHED" not in log for number in names)
 
 
-def first_200(image: str) -> float:
-    """Give the seconds from `docker run` to the first 200 of /livez."""
+def first_200(image: str, *settings: str) -> float:
+    """Give the seconds from `docker run`, with these options, to the first 200 of /livez."""
     port, name = free_port(), f"bench-{uuid.uuid4().hex[:8]}"
     started = time.perf_counter()
     try:
         # A request sent before this returns would be held by the engine's proxy for a second.
         # As many workers in each: ours would follow the CPUs.
-        docker("run", "--detach", "--name", name, "--env=WEB_CONCURRENCY=2", f"--publish=127.0.0.1:{port}:8000", image)
+        options = ["--env=WEB_CONCURRENCY=2", f"--publish=127.0.0.1:{port}:8000", *settings]
+        docker("run", "--detach", "--name", name, *options, image)
         while time.perf_counter() - started < START_TIMEOUT:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             try:

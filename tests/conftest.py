@@ -42,10 +42,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Gives the folders that share something big to one worker each; what only renders goes anywhere."""
+    """Gives what shares something big to one worker: a folder, a combination. What only renders goes anywhere."""
 
     def _split_scope(self, nodeid: str) -> str:
         _, folder, *_ = nodeid.split("/")
+        if folder == "combinations":
+            return nodeid.partition("[")[2]
         return nodeid if folder in {"extensions", "render"} else folder
 
 
@@ -122,13 +124,17 @@ def user_env_for() -> Callable[[str], dict[str, str]]:
     """Give the environment of a user who has uv and a Python of some version."""
 
     @functools.cache
-    def user_env_for(version: str) -> dict[str, str]:
+    def python_for(version: str) -> tuple[str, bool]:
         try:
-            python = service_python(version)
+            return service_python(version), bool(find_python(version, "uv"))
         except MissingError as error:
             missing(str(error))
+
+    def user_env_for(version: str) -> dict[str, str]:
+        python, found_by_uv = python_for(version)
+        # Not cached: an engine may have been started since.
         env = {**os.environ, "UV_PYTHON": python}
-        if not find_python(version, "uv"):  # It was made for the tests, where nothing looks.
+        if not found_by_uv:  # It was made for the tests, where nothing looks.
             env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
         return env
 

@@ -1,6 +1,5 @@
 """An engine, and the image of the default service, built once and shared by all tests that only look at it."""
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -22,7 +21,7 @@ def service(scaffold: Callable[..., Service], use_engine: None) -> Service:
     service = scaffold(dockerfile_syntax="")
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
     engine("stand-ins", *images)
-    return Service(service.folder, {**service.env, **os.environ, "UV_PYTHON": service.env["UV_PYTHON"]})
+    return service
 
 
 @pytest.fixture(scope="session")

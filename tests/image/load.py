@@ -118,7 +118,11 @@ async def stop_under_load(
         status = int(await docker("wait", container))
         await asyncio.gather(*clients)
         known = await taken_on(container)
-        return status, outcomes, {name: why for name, why in outcomes.failed.items() if name in known}
+        assert outcomes.answered <= known, "the log doesn't tell what was taken on"
+        lost = {name: why for name, why in outcomes.failed.items() if name in known}
+        if lost:
+            print(await docker("logs", "--timestamps", container))
+        return status, outcomes, lost
     finally:
         await docker("rm", "--force", container)
 

@@ -206,6 +206,18 @@ def test_python_version_is_the_same_wherever_it_is_named(service):
     assert {found for _, found in named} <= {version}, named
 
 
+@pytest.mark.parametrize(("framework", "server"), PAIRS)
+def test_platforms_with_the_same_python_differ_in_the_image_and_its_test_alone(render, framework, server):
+    """So what the services' own checks say on one of them holds on the other."""
+    ubuntu, official = [
+        files(render(platform=platform, framework=framework, server=server))
+        for platform in ("ubuntu-26.04", "python-3.14")
+    ]
+
+    differing = {name for name in ubuntu | official if ubuntu[name].read_bytes() != official[name].read_bytes()}
+    assert differing == {".copier-answers.yml", "Dockerfile", "tests/container/test_image.py"}
+
+
 def test_the_year_is_stored_once(render):
     answers = yaml.safe_load((render() / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert re.fullmatch(r"20\d\d", answers["copyright_year"])

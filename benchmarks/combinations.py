@@ -1,0 +1,264 @@
+"""Measures every combination whose image can be built here, and writes the table of all in docs/combinations.md.
+
+What was verified comes from the results of a whole `make test`. Each round loads all services in turn, so a ratio
+compares what ran beside each other.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from machine import install, say, service_python
+from platforms import FRAMEWORKS, PLATFORMS, server_choices
+from run import CERTIFICATES, ENGINE, TEMPLATE, describe, docker, engine, first_200, scaffold
+
+PAGE = TEMPLATE / "docs" / "combinations.md"
+RESULTS = TEMPLATE / ".pytest_cache" / "results.xml"
+CONNECTIONS = 32
+SECONDS = 3
+# What each platform's own checks were run on: the first that has the same Python.
+CHECKED_ON = {
+    name: next(other for other in PLATFORMS if PLATFORMS[other].python == platform.python)
+    for name, platform in PLATFORMS.items()
+}
+DEFAULT = ("debian-13", "flask", "uwsgi")
+
+# A page that is like a real one: it waits 20 ms for something else, computes a little, and answers with JSON.
+WORK = {
+    "wsgi": """
+
+inner = application
+
+
+def application(environ, start_response):
+    import json
+    import time
+
+    if environ["PATH_INFO"] != "/work":
+        return inner(environ, start_response)
+    time.sleep(0.02)
+    body = json.dumps({"sum": sum(n * n for n in range(1000)), "items": list(range(100))}).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+""",
+    "asgi": """
+
+inner = application
+
+
+async def application(scope, receive, send):
+    import asyncio
+    import json
+
+    if scope.get("path") != "/work":
+        return await inner(scope, receive, send)
+    await asyncio.sleep(0.02)
+    body = json.dumps({"sum": sum(n * n for n in range(1000)), "items": list(range(100))}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+""",
+}
+SETTINGS = [f"--env=SECRET_KEY={10 * 'secret'}", "--env=DATABASE_URL=sqlite://:memory:"]
+# What is compared: a page, and how many requests a worker of a WSGI server serves at once (empty: its default).
+LOADS = {"trivial": ("/livez", ""), "realistic": ("/work", ""), "16 threads": ("/work", "16")}
+
+
+@dataclass
+class Combination:
+    """A combination, and what was verified and measured of it."""
+
+    platform: str
+    framework: str
+    server: str
+    passed: set[str] = field(default_factory=set)
+    size: int = 0
+    starts: list[float] = field(default_factory=list)
+    rates: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LOADS})
+
+    @property
+    def name(self) -> str:
+        """Name it as the tests do."""
+        return f"{self.platform}-{self.framework}-{self.server}"
+
+    def build(self, folder: Path) -> None:
+        """Build its image, and another that also has the page."""
+        # Where it isn't one of the system's, uv finds it by the path.
+        python = Path(service_python(PLATFORMS[self.platform].python))
+        os.environ["PATH"] += f"{os.pathsep}{python.parent}"
+        scaffold(folder, platform=self.platform, framework=self.framework, server=self.server)
+        dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
+        images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
+        subprocess.run([ENGINE, "stand-ins", *images], check=True)
+        secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
+        docker("build", "--quiet", *secret, f"--tag=combination:{self.name}", str(folder))
+        self.size = int(docker("image", "inspect", "--format={{.Size}}", f"combination:{self.name}"))
+        interface = FRAMEWORKS[self.framework].interface
+        with (folder / f"src/my_service/{interface}.py").open("a", encoding="utf-8") as file:
+            file.write(WORK[interface])
+        docker("build", "--quiet", *secret, f"--tag=combination:{self.name}-work", str(folder))
+
+
+def read_results(files: list[Path]) -> list[Combination]:
+    """Give all combinations, with what the tests showed of each; one that failed or is missing ends the program.
+
+    A later file says anew what a test showed in an earlier one.
+    """
+    cases: dict[tuple[str, str], bool] = {}
+    for file in files:
+        if not file.is_file():
+            sys.exit(f"There is no {file}: run `make test` first, which writes it.")
+        for case in ET.parse(file).iter("testcase"):
+            passed = not any(child.tag in {"failure", "error", "skipped"} for child in case)
+            cases[case.get("classname", "").removeprefix("tests."), case.get("name", "")] = passed
+    shown: dict[str, set[str]] = {}
+    for (module, name), passed in cases.items():
+        test, _, which = name.rstrip("]").partition("[")
+        if not passed and module.startswith(("combinations.", "image.", "service.")):
+            sys.exit(f"{module}: {name} did not pass: run the whole of `make test` again.")
+        if module.startswith("combinations."):
+            shown.setdefault(which, set()).add(test)
+        elif module in {"image.test_contract", "image.test_lifecycle", "service.test_service"}:
+            shown.setdefault("-".join(DEFAULT), set()).add(module)
+    combinations = [
+        Combination(platform, framework, server)
+        for platform in PLATFORMS
+        for framework in FRAMEWORKS
+        for server in server_choices(framework).values()
+    ]
+    for one in combinations:
+        checked = f"{CHECKED_ON[one.platform]}-{one.framework}-{one.server}"
+        if shown.get(checked, set()) & {"test_own_checks_pass", "service.test_service"}:
+            one.passed.add("checks")
+        if shown.get(one.name, set()) & {"test_service_proves_the_promises_of_its_image", "image.test_contract"}:
+            one.passed.add("promises")
+        if shown.get(one.name, set()) & {"test_stop_under_load_loses_no_request", "image.test_lifecycle"}:
+            one.passed.add("stops")
+        if "checks" not in one.passed:
+            sys.exit(f"No result says that the checks of {checked} passed: run the whole of `make test` again.")
+    return combinations
+
+
+def load(host: str, path: str) -> float:
+    """Give the answers per second of a page."""
+    options = ["--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s"]
+    command = ["wrk", *options, f"http://{host}:8000{path}"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if failed := re.search(r"Non-2xx or 3xx responses: \d+", printed):
+        sys.exit(f"{path}: {failed[0]}")
+    return float(re.search(r"Requests/sec: +([\d.]+)", printed)[1])
+
+
+def run_container(image: str, threads: str) -> tuple[str, str]:
+    """Start a service with two workers; give its container and its address, once it is ready."""
+    settings = [*SETTINGS, "--env=WEB_CONCURRENCY=2", *([f"--env=WEB_THREADS={threads}"] if threads else [])]
+    name = docker("run", "--detach", *settings, image)
+    host = docker("inspect", "--format={{.NetworkSettings.IPAddress}}", name)
+    probe = f"import urllib.request; urllib.request.urlopen('http://{host}:8000/readyz', timeout=5)"
+    for _ in range(100):
+        if not subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False).returncode:
+            return name, host
+        time.sleep(0.2)
+    sys.exit(f"{image} isn't ready:\n{docker('logs', name)}")
+
+
+def measure(combinations: list[Combination], rounds: int) -> None:
+    """Build and measure them."""
+    for one in combinations:
+        say(f"building {one.name}")
+        with tempfile.TemporaryDirectory() as folder:
+            one.build(Path(folder) / "my-service")
+    for number in range(rounds):
+        for place in range(len(combinations)):
+            one = combinations[(number + place) % len(combinations)]
+            one.starts.append(first_200(f"combination:{one.name}", *SETTINGS))
+    for what, (path, threads) in LOADS.items():
+        running = []
+        try:
+            for one in combinations:
+                running.append(run_container(f"combination:{one.name}-work", threads))
+            for number in range(rounds):
+                for place in range(len(combinations)):
+                    which = (number + place) % len(combinations)
+                    rate = load(running[which][1], path)
+                    say(f"{what}, {combinations[which].name}: {rate:.0f} a second")
+                    combinations[which].rates[what].append(rate)
+        finally:
+            docker("rm", "--force", *[name for name, _ in running])
+
+
+def ratio(one: Combination, default: Combination, what: str) -> str:
+    """Give how many times as many answers it gave as the default, with the lowest and highest of the rounds."""
+    found = [rate / base for rate, base in zip(one.rates[what], default.rates[what], strict=True)]
+    return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def write(combinations: list[Combination], machine: dict[str, object], rounds: int) -> None:
+    """Write the page."""
+    default = next(one for one in combinations if one.name == "-".join(DEFAULT))
+    rows = []
+    for one in combinations:
+        cells = [one.platform, one.framework, one.server, "yes" if "checks" in one.passed else "no"]
+        if one.size:
+            cells += ["yes" if what in one.passed else "no" for what in ("promises", "stops")]
+            cells += [f"{one.size / 1e6:.0f} MB", f"{statistics.median(one.starts):.2f} s"]
+            cells += [ratio(one, default, what) for what in LOADS]
+        else:
+            cells += 7 * ["-"]
+        rows.append(f"| {' | '.join(cells)} |")
+    absolute = ", ".join(f"{statistics.median(default.rates[what]):.0f} ({what})" for what in LOADS)
+    PAGE.write_text(
+        f"""# Every combination
+
+Written by `make combinations` from the results of `make test` and from {rounds} rounds of measuring, with stand-ins for the
+base images where these can't be pulled, on a machine with {machine["cores"]} cores ({machine["processor"]}).
+
+- **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They ran on the
+  platform's Python; a platform with the same Python as another has the same files but for the image's.
+- **Promises:** its image passes all tests that a service has of its image. **Stops:** stopped under load by SIGTERM and
+  SIGINT, it loses no request that it took on, and ends with status 0. A dash: no test builds it, because its base image
+  can be had in too few places; apt was asked for its packages, with the lists of that release.
+- **Image:** all layers, that of the base image included. **Start:** from `docker run` to the first 200 of `/livez`, median.
+- **Answers per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
+  in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request id and access log.
+  *Realistic* waits 20 ms, computes a little and answers with 400 bytes of JSON, outside the framework; once as the server
+  comes, and once with `WEB_THREADS=16`. The default gave {absolute} a second.
+
+uWSGI closes each connection after its answer, the others keep it. As they come, uWSGI serves one request per worker at once,
+Gunicorn and Granian four with WSGI, and ASGI servers any number: that alone decides what waits, as the last column shows.
+
+| platform | framework | server | checks | promises | stops | image | start | trivial | realistic | realistic, 16 threads |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+        + "\n".join(rows)
+        + "\n",
+        encoding="utf-8",
+    )
+
+
+def main() -> None:
+    """Read, measure, and write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS], help="what `make test` wrote")
+    options = parser.parse_args()
+    combinations = read_results(options.results)
+    if not shutil.which("wrk"):
+        install("wrk", why="it makes the load")
+    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    with engine(ordinary=True):
+        measure([one for one in combinations if "promises" in one.passed], options.rounds)
+        write(combinations, describe(), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
