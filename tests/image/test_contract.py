@@ -4,6 +4,7 @@ import json
 import subprocess
 
 import pytest
+import quoting
 from building import CERTIFICATES, NO_NETWORK, build, docker
 from hostile import TEXTS
 
@@ -120,20 +121,20 @@ def test_healthcheck_fails_while_nothing_serves(image):
 
 
 def test_labels_hold_any_text(render, tmp_path):
-    """As the engine reads them: each hostile text is the title and description of one instruction."""
-    dockerfile = ["FROM scratch"]
+    """As the engine reads them: each hostile text is the title and description of one instruction.
+
+    That the template quotes each of them in this way, tests/render/ shows.
+    """
+    dockerfile = (render(project_name="TITLE", description="DESCRIPTION") / "Dockerfile").read_text(encoding="utf-8")
+    _, keyword, label = dockerfile.rpartition("LABEL ")
+    instructions = ["FROM scratch"]
     for number, text in enumerate(TEXTS.values()):
-        rendered = (render_with(render, text) / "Dockerfile").read_text(encoding="utf-8")
-        label = rendered[rendered.index("LABEL ") :]
-        dockerfile.append(label.replace("org.opencontainers.image", f"n{number}"))
-    (tmp_path / "Dockerfile").write_text("\n".join(dockerfile), encoding="utf-8")
+        named = (keyword + label).replace("org.opencontainers.image", f"n{number}")
+        quoted = quoting.dockerfile(text)
+        instructions.append(named.replace('"TITLE"', quoted).replace('"DESCRIPTION"', quoted))
+    (tmp_path / "Dockerfile").write_text("\n".join(instructions), encoding="utf-8")
 
     labels = build(tmp_path, "hostile-labels").inspect()["Config"]["Labels"]
 
     for number, text in enumerate(TEXTS.values()):
         assert (labels[f"n{number}.title"], labels[f"n{number}.description"]) == (text, text)
-
-
-def render_with(render, text: str):
-    """Render with the answers of tests/render/, where title and description are this text."""
-    return render(project_name=text, distribution_name="hostile", package_name="hostile_service", description=text)

@@ -113,10 +113,10 @@ def conflict(service: Path) -> None:
 
 def test_report_on_fifty_services_is_what_updates_do(template, make, without_uv, tmp_path):
     services = tmp_path / "services"
-    for number in range(45):
-        make(services / f"old-{number:02}")
-    for number in range(5):
-        make(services / f"new-{number:02}", NEW)
+    for name, version, count in (("old", OLD, 45), ("new", NEW, 5)):
+        made = make(tmp_path / name, version)
+        for number in range(count):
+            shutil.copytree(made, services / f"{name}-{number:02}")
     clashing = {f"old-{number:02}" for number in range(0, 45, 5)}
     for name in clashing:
         conflict(services / name)
