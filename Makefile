@@ -25,7 +25,7 @@ test:
 	@tools/run ruff check
 	@tools/run ruff format --check
 	@tools/run shellcheck tools/run tools/engine .ci/run
-	@tools/run pytest --numprocesses 2 --junitxml .pytest_cache/results.xml $(ARGS)
+	@tools/run pytest --numprocesses 3 --junitxml .pytest_cache/results.xml $(ARGS)
 
 test-fast:
 	@tools/run ruff check

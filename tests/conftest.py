@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,15 @@ from support import QUESTIONS, TEMPLATE, Render, Service, engine, missing, readm
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+# Files on a package index never change, and PyPI says so. Mirrors and proxies may not pass that on, and then uv fetches
+# and compiles what it has compiled before, again and again.
+UV_CONFIGURATION = """
+[[index]]
+url = "{index}"
+default = true
+cache-control = {{ files = "max-age=31536000, immutable" }}
+"""
+
 # Made by whichever worker starts the engine; all of them have the same parent.
 ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
@@ -26,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Keep the developer's own settings out, for this process and for Copier's snapshot of its environment."""
     if not hasattr(config, "workerinput"):
         ENGINE_STARTED.unlink(missing_ok=True)  # of a session that was killed
+        # The index that uv has locked these tests' own packages from.
+        index = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))["package"][0]["source"]["registry"]
+        folder = TEMPLATE / ".pytest_cache" / "configuration" / "uv"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "uv.toml").write_text(UV_CONFIGURATION.format(index=index), encoding="utf-8")
     home = TEMPLATE / "tests" / "home"
     for environment in (os.environ, plumbum.local.env):
         environment["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
@@ -33,6 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
         environment["COPIER_SETTINGS_PATH"] = str(home / "copier-settings.yml")
         for name in ("UV", "VIRTUAL_ENV"):
             environment.pop(name, None)
+        environment["XDG_CONFIG_DIRS"] = str(TEMPLATE / ".pytest_cache" / "configuration")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
