@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from building import Image, build
-from load import finish, stop_under_load
+from building import Image, build, prove
+from load import NOTE, finish, stop_under_load
 from offered import PAIRS
 from support import Service, engine
 
@@ -26,7 +26,7 @@ COMBINATIONS = [
 # What a Django service can't start without.
 NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
 
-# Around the application, whatever it is made of: the log tells what it took on, and one page takes its time.
+# Around the application, whatever it is made of: it notes what it took on, and one page takes its time.
 SLOW = {
     "wsgi": """
 
@@ -36,9 +36,7 @@ inner = application
 def application(environ, start_response):  # type: ignore
     import time
 
-    import structlog
-
-    structlog.get_logger().info("taken on", request_id=environ.get("HTTP_X_REQUEST_ID"))
+    note(environ.get("HTTP_X_REQUEST_ID"))
     if environ["PATH_INFO"] != "/slow":
         return inner(environ, start_response)
     time.sleep(2)
@@ -53,10 +51,8 @@ inner = application
 async def application(scope, receive, send):  # type: ignore
     import asyncio
 
-    import structlog
-
     if scope["type"] == "http":
-        structlog.get_logger().info("taken on", request_id=dict(scope["headers"]).get(b"x-request-id", b"").decode())
+        note(dict(scope["headers"]).get(b"x-request-id", b"").decode())
     if scope.get("path") != "/slow":
         return await inner(scope, receive, send)
     await asyncio.sleep(2)
@@ -95,19 +91,14 @@ def combination(request, scaffold, use_engine) -> Combination:
 
 
 def test_service_proves_the_promises_of_its_image(combination):
-    # They wait more than they work, so some run at once.
-    command = "uv run --locked --with pytest-xdist==3.8.0 pytest -m container --numprocesses 4"
-    output = combination.service.run(command, IMAGE=combination.image.name)
-
-    assert " passed" in output
-    assert "skipped" not in output
+    prove(combination.service, combination.image)
 
 
 def test_stop_under_load_loses_no_request(combination, tmp_path):
     folder = tmp_path / "service"
     subprocess.run(["cp", "-a", combination.service.folder, folder], check=True)
     (module,) = folder.glob("src/my_service/?sgi.py")
-    module.write_text(module.read_text() + SLOW[module.stem])
+    module.write_text(module.read_text() + NOTE + SLOW[module.stem])
     busy = build(folder, f"{combination.image.name}-busy")
     # As many threads as clients: none waits in a queue.
     options = ("--env=WEB_CONCURRENCY=2", "--env=WEB_THREADS=25", *combination.needed)
@@ -122,7 +113,7 @@ def test_stop_under_load_loses_no_request(combination, tmp_path):
 
         return await asyncio.gather(*map(stop, signals))
 
-    results = finish(stop_many(), 300)
+    results = finish(stop_many())
 
     assert {status for status, _, _ in results} == {0}
     assert [lost for _, _, lost in results if lost] == []

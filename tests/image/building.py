@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from support import Service
+
 # A network that intercepts TLS has certificates of its own: the template's secret takes them into the build.
 CERTIFICATES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
 
@@ -72,6 +74,14 @@ def build(folder: Path, name: str, *options: str, certificates: Path | None = CE
     if result.returncode:
         raise BuildError(result.stdout)
     return Image(name, result.stdout)
+
+
+def prove(service: Service, image: Image) -> None:
+    """Have a service prove the promises of its image. Its tests wait more than they work, so some run at once."""
+    command = "uv run --locked --with pytest-xdist==3.8.0 pytest -m container --numprocesses 4"
+    output = service.run(command, IMAGE=image.name)
+    assert " passed" in output
+    assert "skipped" not in output
 
 
 def exists(name: str) -> bool:

@@ -6,7 +6,7 @@ import subprocess
 from uuid import uuid4
 
 import pytest
-from building import CERTIFICATES, NO_NETWORK, BuildError, build, docker, exists
+from building import CERTIFICATES, NO_NETWORK, BuildError, Image, build, docker, exists, prove
 from support import TEMPLATE, edit, make_unpackaged
 
 
@@ -240,7 +240,7 @@ def test_buildah_builds_an_image_that_keeps_the_promises(copy, buildah_bases):
     name = "my-service:buildah"
     push = ["buildah", "push", "my-service-by-buildah", f"docker-daemon:{name}"]
     subprocess.run([TEMPLATE / "tools/engine", *push], check=True, capture_output=True)
-    assert " passed" in copy.run("uv run --locked pytest -m container", IMAGE=name)
+    prove(copy, Image(name, result.stdout))
 
 
 def test_failing_command_in_the_middle_of_a_step_stops_buildah(copy, buildah_bases):

@@ -10,16 +10,28 @@ from collections.abc import Iterator
 
 import pytest
 from building import Image, build
-from load import Balancer, Outcomes, client, docker, events, finish, hammer, request, start, stop_under_load, taken_on
+from load import (
+    NOTE,
+    Balancer,
+    Notes,
+    Outcomes,
+    client,
+    docker,
+    events,
+    finish,
+    hammer,
+    request,
+    start,
+    stop_under_load,
+)
 
 # Pages that no service has: one takes its time, one never ends, one keeps what it is given.
-# The log tells of each request that the application took on.
 PAGES = """
     @app.before_request
     def take_on() -> None:
-        import structlog
+        from flask import request
 
-        structlog.get_logger().info("taken on")
+        note(request.headers.get("X-Request-ID"))
 
     @app.get("/slow")
     def slow() -> str:
@@ -45,7 +57,8 @@ PAGES = """
     return app
 """
 # Threads enough for all clients: nobody waits in the queue, where a stop would reset the connection.
-ROOMY = ("--env=WEB_CONCURRENCY=4", "--env=WEB_THREADS=16")
+ROOMY = ("--env=WEB_CONCURRENCY=2", "--env=WEB_THREADS=32")
+NARROW = ("--env=WEB_CONCURRENCY=2",)
 STOPS = 50  # of each kind
 
 
@@ -55,11 +68,11 @@ def busy_image(service, image, tmp_path_factory) -> Image:
     folder = tmp_path_factory.mktemp("busy") / "service"
     subprocess.run(["cp", "-a", service.folder, folder], check=True)
     app = folder / "src/my_service/app.py"
-    app.write_text(app.read_text().replace("\n    return app\n", PAGES))
+    app.write_text(app.read_text().replace("\n    return app\n", PAGES) + NOTE)
     return build(folder, "my-service:busy")
 
 
-@pytest.mark.parametrize("options", [(), ROOMY], ids=["defaults", "threads"])
+@pytest.mark.parametrize("options", [NARROW, ROOMY], ids=["one-at-a-time", "threads"])
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
 def test_stop_under_load_loses_no_request(signal, options, busy_image):
     """What waits in the queue isn't taken on yet: a stop resets its connection, so that the client can try elsewhere."""
@@ -147,16 +160,14 @@ print(json.dumps({"took": took, "states": sorted(set(workers().values()))}))
 """
 
 
-def test_killed_workers_come_back_and_take_only_their_own_requests_along(busy_image):
+def test_killed_workers_come_back_and_take_only_their_own_requests_along(image):
     kills = 100
 
     async def kill() -> tuple[dict, Outcomes]:
         outcomes, killing = Outcomes(), True
-        container, host = await start(busy_image.name, "--env=WEB_CONCURRENCY=4")
+        container, host = await start(image.name, "--env=WEB_CONCURRENCY=4")
         try:
-            clients = [
-                asyncio.create_task(client(host, outcomes, ["/livez"], lambda: killing, 0.02)) for _ in range(20)
-            ]
+            clients = [asyncio.create_task(client(host, outcomes, ["/livez"], lambda: killing, 0.1)) for _ in range(20)]
             result = json.loads(await docker("exec", container, "python", "-c", KILLER, str(kills)))
             killing = False
             await asyncio.gather(*clients)
@@ -196,16 +207,17 @@ def test_request_that_hangs_is_ended_and_its_neighbours_are_not(busy_image):
     assert sum("GET /hang" in event["event"] for event in log) >= 3, "the log says which request it was"
 
 
-def test_stop_with_a_hung_request_ends_with_the_grace_period_and_others_finish(busy_image):
+def test_stop_with_a_hung_request_ends_with_the_grace_period_and_others_finish(busy_image, tmp_path):
     grace = 4  # seconds; the slow page takes 2
+    notes = Notes(tmp_path)
 
     async def stop() -> tuple[str, float, Outcomes, Outcomes]:
         hung, others = Outcomes(), Outcomes()
-        container, host = await start(busy_image.name, "--env=WEB_CONCURRENCY=4")
+        container, host = await start(busy_image.name, notes.option, "--env=WEB_CONCURRENCY=4")
         try:
             requests = [request(host, "/hang", hung), *[request(host, "/slow", others) for _ in range(3)]]
             running = [asyncio.create_task(one) for one in requests]
-            while len(await taken_on(container)) < 5:  # with the one for readiness
+            while len(notes.ids()) < 5:  # with the one for readiness
                 await asyncio.sleep(0.05)
             began = time.monotonic()
             await docker("stop", f"--time={grace}", container)
@@ -231,11 +243,11 @@ print(sum(int(line[1]) for line in found if line))
 """
 
 
-def test_memory_does_not_grow_with_requests(busy_image):
+def test_memory_does_not_grow_with_requests(image):
     """Over all recyclings of workers that come in between."""
 
     async def measure() -> tuple[int, int]:
-        container, host = await start(busy_image.name, "--env=WEB_CONCURRENCY=2")
+        container, host = await start(image.name, "--env=WEB_CONCURRENCY=2")
         try:
             await asyncio.to_thread(hammer, host, 10_000)
             early = int(await docker("exec", container, "python", "-c", RESIDENT))

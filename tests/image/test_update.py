@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from building import build
+from building import build, prove
 from edits import EDITS
 from history import KINDS, Kind
 from support import TEMPLATE, Service
@@ -30,5 +30,5 @@ def test_an_edited_service_runs_after_an_update(kind: Kind, template_clone: Path
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
     subprocess.run([TEMPLATE / "tools" / "engine", "stand-ins", *images], check=True)
     image = build(updated.folder, "my-service:updated")
-    Service(updated.folder, service.env).run("uv run --locked pytest -m container", IMAGE=image.name)
+    prove(Service(updated.folder, service.env), image)
     assert image.run("printenv", "TZ") == "Europe/Berlin\n"

@@ -111,13 +111,13 @@ def conflict(service: Path) -> None:
     commit(service)
 
 
-def test_report_on_fifty_services_is_what_updates_do(template, make, without_uv, tmp_path):
+def test_report_is_what_updates_do(template, make, without_uv, tmp_path):
     services = tmp_path / "services"
-    for name, version, count in (("old", OLD, 45), ("new", NEW, 5)):
+    for name, version, count in (("old", OLD, 10), ("new", NEW, 2)):
         made = make(tmp_path / name, version)
         for number in range(count):
             shutil.copytree(made, services / f"{name}-{number:02}")
-    clashing = {f"old-{number:02}" for number in range(0, 45, 5)}
+    clashing = {f"old-{number:02}" for number in range(0, 10, 5)}
     for name in clashing:
         conflict(services / name)
     # Both sides changed this file, but not the same lines.
@@ -125,18 +125,16 @@ def test_report_on_fifty_services_is_what_updates_do(template, make, without_uv,
     commit(services / "old-01")
     before = fingerprint(services)
 
-    start = time.monotonic()
     result = report(JSON, template, services)
-    print(f"50 services took {time.monotonic() - start:.1f} s")
 
     assert fingerprint(services) == before
     assert result.returncode == 1, result.stderr
     assert json.loads(result.stdout)["newest"] == NEW
     found = reports(result)
     assert {name for name in found if found[name]["status"] == "conflicts"} == clashing
-    assert {name for name in found if found[name]["status"] == "current"} == {f"new-{number:02}" for number in range(5)}
-    assert sum(report["status"] == "behind" for report in found.values()) == 45 - len(clashing)
-    for name in ("old-00", "old-01", "old-44"):
+    assert {name for name in found if found[name]["status"] == "current"} == {f"new-{number:02}" for number in range(2)}
+    assert sum(report["status"] == "behind" for report in found.values()) == 10 - len(clashing)
+    for name in ("old-00", "old-01", "old-09"):
         with plumbum.local.env(PATH=without_uv):
             run_update(services / name, defaults=True, overwrite=True, quiet=True, skip_tasks=True, unsafe=True)
         service, really = services / name, found[name]
