@@ -41,9 +41,11 @@ class Outcomes:
     """How many connections were refused."""
 
 
-async def request(host: str, path: str, outcomes: Outcomes, *, port: int = 8000, timeout: float = 60) -> bool:
-    """Send one request and note what becomes of it; say whether the connection was accepted."""
-    name = str(uuid4())
+async def request(
+    host: str, path: str, outcomes: Outcomes, *, name: str = "", port: int = 8000, timeout: float = 60
+) -> bool:
+    """Send one request, by some name, and note what becomes of it; say whether the connection was accepted."""
+    name = name or str(uuid4())
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:

@@ -215,9 +215,13 @@ def test_stop_with_a_hung_request_ends_with_the_grace_period_and_others_finish(b
         hung, others = Outcomes(), Outcomes()
         container, host = await start(busy_image.name, notes.option, "--env=WEB_CONCURRENCY=4")
         try:
-            requests = [request(host, "/hang", hung), *[request(host, "/slow", others) for _ in range(3)]]
+            slow = {"slow-1", "slow-2", "slow-3"}
+            requests = [
+                request(host, "/hang", hung, name="hung"),
+                *[request(host, "/slow", others, name=name) for name in slow],
+            ]
             running = [asyncio.create_task(one) for one in requests]
-            while len(notes.ids()) < 5:  # with the one for readiness
+            while not notes.ids() >= {"hung", *slow}:
                 await asyncio.sleep(0.05)
             began = time.monotonic()
             await docker("stop", f"--time={grace}", container)
