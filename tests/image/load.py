@@ -80,6 +80,9 @@ async def docker(*command: str) -> str:
     # In a thread, because one of asyncio's own processes that is cancelled while it starts hangs for ever.
     run = partial(subprocess.run, check=False, capture_output=True, text=True, timeout=600)
     result = await asyncio.to_thread(run, ["docker", *command])
+    if "OCI runtime create failed" in result.stderr:
+        # On a busy machine, an engine now and then can't start one.
+        result = await asyncio.to_thread(run, ["docker", *command])
     if result.returncode:
         raise RuntimeError(f"docker {' '.join(command)}: {result.stderr}")
     return result.stdout.strip()
