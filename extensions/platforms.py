@@ -284,8 +284,8 @@ SERVERS = {
         },
         at_once="{at_once}, and keeps a connection open for 10 s after its last answer",
         stop=(
-            "A request that takes over 60 s more is cut off. A stop in the first seconds, while workers start, may be"
-            " missed: then it takes these 60 s."
+            "A request that takes over 60 s more is cut off. A stop in the first seconds, while workers start and make"
+            " their threads, may be missed by one: it serves on, and is killed after these 60 s."
         ),
         limits=(
             (
