@@ -4,15 +4,15 @@ import asyncio
 import json
 import random
 import socket
-import subprocess
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 from uuid import uuid4
+
+import building
 
 T = TypeVar("T")
 MIXED = ["/slow", "/livez", "/livez", "/livez", "/"]
@@ -78,14 +78,7 @@ async def client(
 async def docker(*command: str) -> str:
     """Run the engine's client; give its output."""
     # In a thread, because one of asyncio's own processes that is cancelled while it starts hangs for ever.
-    run = partial(subprocess.run, check=False, capture_output=True, text=True, timeout=600)
-    result = await asyncio.to_thread(run, ["docker", *command])
-    if "OCI runtime create failed" in result.stderr:
-        # On a busy machine, an engine now and then can't start one.
-        result = await asyncio.to_thread(run, ["docker", *command])
-    if result.returncode:
-        raise RuntimeError(f"docker {' '.join(command)}: {result.stderr}")
-    return result.stdout.strip()
+    return (await asyncio.to_thread(building.docker, *command)).strip()
 
 
 async def start(image: str, *options: str, arguments: tuple[str, ...] = ()) -> tuple[str, str]:
@@ -173,7 +166,9 @@ async def stop_under_load(
 def hammer(host: str, count: int) -> None:
     """Send *count* requests as fast as one client can, each of which must be answered."""
     for _ in range(count):
-        with socket.create_connection((host, 8000), timeout=60) as connection:
+        with socket.socket() as connection:
+            connection.settimeout(60)
+            connection.connect((host, 8000))
             connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
             assert connection.recv(1000).startswith(b"HTTP/1.0 200 ")
 

@@ -30,5 +30,6 @@ def test_an_edited_service_runs_after_an_update(kind: Kind, template_clone: Path
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
     subprocess.run([TEMPLATE / "tools" / "engine", "stand-ins", *images], check=True)
     image = build(updated.folder, "my-service:updated")
-    prove(Service(updated.folder, service.env), image)
+    # All of it for the oldest: the rest is proved for each combination.
+    prove(Service(updated.folder, service.env), image, "" if kind == KINDS[0] else "tests/container/test_image.py")
     assert image.run("printenv", "TZ") == "Europe/Berlin\n"

@@ -33,7 +33,8 @@ def test_an_edit_that_was_not_made_is_missed(edit, original):
     assert not edit.kept(next(filter(edit.applies, services)))
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+# What they are made of matters here, and what they run on doesn't.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.platform == KINDS[0].platform], ids=str)
 def test_an_update_keeps_every_edit(kind: Kind, make):
     service = make(kind.release, **kind.answers)
     edits = made_edits(service)
