@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -101,16 +100,23 @@ def test_service_proves_the_promises_of_its_image(combination):
 
 
 def test_stop_under_load_loses_no_request(combination, tmp_path):
-    folder = tmp_path / "service"
-    subprocess.run(["cp", "-a", combination.service.folder, folder], check=True)
-    (module,) = folder.glob("src/my_service/?sgi.py")
-    module.write_text(module.read_text() + NOTE + SLOW[module.stem])
-    busy = build(folder, f"{combination.image.name}-busy")
-    options = ("--env=WEB_CONCURRENCY=2", f"--env=WEB_THREADS={combination.threads}", *combination.needed)
+    package = combination.image.run("python", "-c", "import my_service; print(*my_service.__path__)").strip()
+    (module,) = combination.service.folder.glob("src/my_service/?sgi.py")
+    busy = tmp_path / module.name
+    busy.write_text(module.read_text() + NOTE + SLOW[module.stem])
+    (tmp_path / "nothing").mkdir()
+    options = (
+        "--env=WEB_CONCURRENCY=2",
+        f"--env=WEB_THREADS={combination.threads}",
+        *combination.needed,
+        f"--volume={busy}:{package}/{busy.name}:ro",
+        # Byte code of the module that is in the image isn't compared with what is there now.
+        f"--volume={tmp_path}/nothing:{package}/__pycache__:ro",
+    )
     signals = 2 * ["SIGTERM", "SIGINT"]
 
     async def stop_all():
-        stops = [stop_under_load(busy.name, signal, options, combination.started) for signal in signals]
+        stops = [stop_under_load(combination.image.name, signal, options, combination.started) for signal in signals]
         return await asyncio.gather(*stops)
 
     results = finish(stop_all())

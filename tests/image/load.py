@@ -146,7 +146,7 @@ async def stop_under_load(
             while started and (await docker("logs", container)).count(started) < 2:
                 await asyncio.sleep(0.3)
             outcomes, running = Outcomes(), True
-            clients = [asyncio.create_task(client(host, outcomes, MIXED, lambda: running, 0.2)) for _ in range(50)]
+            clients = [asyncio.create_task(client(host, outcomes, MIXED, lambda: running, 0.5)) for _ in range(50)]
             await asyncio.sleep(random.uniform(0.5, 1.5))
             await docker("kill", f"--signal={signal}", container)
             status = int(await docker("wait", container))
