@@ -284,8 +284,8 @@ SERVERS = {
         },
         at_once="{at_once}, and keeps a connection open for 10 s after its last answer",
         stop=(
-            "A request that takes over 60 s more is cut off. A stop in the first seconds, while workers start and make"
-            " their threads, may be missed by one: it serves on, and is killed after these 60 s."
+            "A request that takes over 60 s more is cut off. A worker may miss a stop in the first seconds, while it"
+            " starts{making_threads}: then it serves on, and is killed after these 60 s."
         ),
         limits=(
             (
@@ -382,6 +382,7 @@ def stack(
         text = text.replace(
             "{at_once}", "as many requests at once as " + ("it has workers times threads" if threads else "come")
         )
+        text = text.replace("{making_threads}", ", or just when it makes another thread" if threads else "")
         return text.replace("PACKAGE", package_name).replace("INTERFACE", framework_.interface)
 
     return {
@@ -403,7 +404,7 @@ def stack(
         "start": fill(server_.start),
         "threads": threads,
         "at_once": fill(server_.at_once),
-        "stop": server_.stop,
+        "stop": fill(server_.stop),
         "limits": server_.limits,
         "logs": server_.logs,
         "loggers": server_.loggers,

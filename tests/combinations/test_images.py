@@ -71,8 +71,8 @@ class Combination:
     started: str
     """What each worker logs when it serves, where a stop before that is missed."""
     threads: int
-    """As many as clients, so that none waits in a queue, or so few that all are made when the stop comes, where one that
-    comes before that is missed."""
+    """As many as there are clients, so that none waits in a queue; few where a stop that comes while one is made is missed,
+    so that by then all are made."""
 
 
 def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:

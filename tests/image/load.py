@@ -166,9 +166,7 @@ async def stop_under_load(
 def hammer(host: str, count: int) -> None:
     """Send *count* requests as fast as one client can, each of which must be answered."""
     for _ in range(count):
-        with socket.socket() as connection:
-            connection.settimeout(60)
-            connection.connect((host, 8000))
+        with socket.create_connection((host, 8000), timeout=60) as connection:
             connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
             assert connection.recv(1000).startswith(b"HTTP/1.0 200 ")
 
