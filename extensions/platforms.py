@@ -198,7 +198,7 @@ SERVERS = {
                 "it is ended with its worker process, which is replaced; with `WEB_THREADS` over 1 so are its"
                 " neighbours there",
             ),
-            ("a worker that dies", "it is replaced, within some seconds when many die; its request is lost"),
+            ("a worker that dies", "it is replaced within a second; its request is lost"),
             (
                 "a worker that served 10,000 requests, or holds over 512 MB",
                 "it is replaced between two requests",

@@ -1,6 +1,8 @@
 """Every framework on every server and Python: it locks, installs, passes its own checks and serves."""
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import urllib.request
@@ -33,6 +35,13 @@ def can_be_compiled_here(platform: str, framework: str, server: str) -> bool:
 
 
 SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(*combination)]
+
+# Writes the name of each variable that a server reads: those of a command's options.
+VARIABLES = {
+    "granian": "from granian.cli import cli as command",
+    "uvicorn": "from uvicorn.main import main as command",
+}
+LIST_VARIABLES = "; print(*('{}_' + option.name.upper() for option in command.params), sep='\\n')"
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +93,19 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
         finally:
             server.kill()
             print((tmp_path / "log").read_text())
+
+
+@pytest.mark.parametrize(
+    "service", [combination for combination in SERVED if combination[-1] in VARIABLES], ids="-".join, indirect=True
+)
+def test_server_knows_each_of_its_settings(service):
+    """One that is misspelt would be ignored."""
+    (settings,) = (service.folder / "etc").glob("*.env")
+    script = VARIABLES[settings.stem] + LIST_VARIABLES.format(settings.stem.upper())
+    known = service.run(f"uv run python -c {shlex.quote(script)}").splitlines()
+    names_of_settings = re.findall("^[^#=]+", settings.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names_of_settings) > 5
+    assert [name for name in names_of_settings if name not in known] == []
 
 
 @pytest.mark.parametrize("service", COMBINATIONS, ids="-".join, indirect=True)
