@@ -36,12 +36,12 @@ def can_be_compiled_here(platform: str, framework: str, server: str) -> bool:
 
 SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(*combination)]
 
-# Writes the name of each variable that a server reads: those of a command's options.
-VARIABLES = {
-    "granian": "from granian.cli import cli as command",
-    "uvicorn": "from uvicorn.main import main as command",
+# Writes the settings that a server knows. Granian and Uvicorn read those of their options from variables.
+LIST_SETTINGS = {
+    "granian": "from granian.cli import cli; print(*(f'GRANIAN_{option.name.upper()}' for option in cli.params))",
+    "gunicorn": "from gunicorn.config import make_settings; print(*make_settings())",
+    "uvicorn": "from uvicorn.main import main; print(*(f'UVICORN_{option.name.upper()}' for option in main.params))",
 }
-LIST_VARIABLES = "; print(*('{}_' + option.name.upper() for option in command.params), sep='\\n')"
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +96,16 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "service", [combination for combination in SERVED if combination[-1] in VARIABLES], ids="-".join, indirect=True
+    "service", [combination for combination in SERVED if combination[-1] in LIST_SETTINGS], ids="-".join, indirect=True
 )
 def test_server_knows_each_of_its_settings(service):
     """One that is misspelt would be ignored."""
-    (settings,) = (service.folder / "etc").glob("*.env")
-    script = VARIABLES[settings.stem] + LIST_VARIABLES.format(settings.stem.upper())
-    known = service.run(f"uv run python -c {shlex.quote(script)}").splitlines()
-    names_of_settings = re.findall("^[^#=]+", settings.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(names_of_settings) > 5
-    assert [name for name in names_of_settings if name not in known] == []
+    files = {file.name.partition(".")[0]: file for file in (service.folder / "etc").iterdir()}
+    (server,) = LIST_SETTINGS.keys() & files.keys()
+    settings = re.findall(r"^(?:def )?(\w+)(?: = |=|\()", files[server].read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(settings) > 5
+    known = service.run(f"uv run python -c {shlex.quote(LIST_SETTINGS[server])}").split()
+    assert [setting for setting in settings if setting not in known] == []
 
 
 @pytest.mark.parametrize("service", COMBINATIONS, ids="-".join, indirect=True)
