@@ -57,4 +57,21 @@ def offered(release: str) -> list[Kind]:
     return kinds + others
 
 
-KINDS = [kind for release in RELEASES for kind in offered(release)]
+def history() -> list[Kind]:
+    """List the kinds that updates are tested with: from the first release that offered it, and from the last, each.
+
+    Of the releases between, one of each framework: however many there will be, each adds few.
+    """
+    kinds, seen = [], set()
+    for release in RELEASES:
+        frameworks = set()
+        for kind in offered(release):
+            made_of = tuple(kind.answers.values())
+            if release == LAST or made_of not in seen or kind.framework not in frameworks:
+                kinds.append(kind)
+            frameworks.add(kind.framework)
+            seen.add(made_of)
+    return kinds
+
+
+KINDS = history()
