@@ -118,7 +118,11 @@ def read_results(files: list[Path]) -> list[Combination]:
         if not file.is_file():
             sys.exit(f"There is no {file}: run `make test` first, which writes it.")
         for case in ET.parse(file).iter("testcase"):
-            passed = not any(child.tag in {"failure", "error", "skipped"} for child in case)
+            outcomes = {child.tag for child in case}
+            # Ubuntu's archive doesn't answer everywhere.
+            if "skipped" in outcomes and "ubuntu-" in case.get("name", ""):
+                continue
+            passed = not outcomes & {"failure", "error", "skipped"}
             cases[case.get("classname", "").removeprefix("tests."), case.get("name", "")] = passed
     shown: dict[str, set[str]] = {}
     for (module, name), passed in cases.items():
@@ -225,8 +229,8 @@ base images where these can't be pulled, on a machine with {machine["cores"]} co
 - **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They ran on the
   platform's Python; a platform with the same Python as another has the same files but for the image's.
 - **Promises:** its image passes all tests that a service has of its image. **Stops:** stopped under load by SIGTERM and
-  SIGINT, it loses no request that it took on, and ends with status 0. A dash: no test builds it, because its base image
-  can be had in too few places; apt was asked for its packages, with the lists of that release.
+  SIGINT, it loses no request that it took on, and ends with status 0. A dash: no test builds it, because it would
+  take too long, or its base image could not be had; apt was asked for its packages, with the lists of that release.
 - **Image:** all layers, that of the base image included. **Start:** from `docker run` to the first 200 of `/livez`, median.
 - **Answers per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
   in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request id and access log.

@@ -1,6 +1,7 @@
 """Every combination of platform, framework and server that the template offers."""
 
 import platforms
+from support import Service
 
 PAIRS = [
     (framework, server) for framework in platforms.FRAMEWORKS for server in platforms.server_choices(framework).values()
@@ -12,3 +13,17 @@ COMBINATIONS = [
     for platform in platforms.platform_choices().values()
     for framework, server in PAIRS
 ]
+
+
+def can_be_compiled_here(platform: str, server: str) -> bool:
+    """Say whether the server can be installed: uWSGI can't be linked to a Python that tools/engine has made."""
+    return (platform, server) != ("ubuntu-26.04", "uwsgi")
+
+
+def install(service: Service, platform: str, server: str) -> Service:
+    """Install a service, without its server where that can't be had; give it with what its commands then need."""
+    if can_be_compiled_here(platform, server):
+        service.run("uv sync --locked")
+        return service
+    service.run(f"uv sync --locked --no-install-package {server}")
+    return Service(service.folder, {**service.env, "UV_NO_SYNC": "1"})

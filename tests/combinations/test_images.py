@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from archives import SUITES, lists
 from building import Image, build, prove
 from load import NOTE, finish, stop_under_load
-from offered import PAIRS
+from offered import PAIRS, install
 from support import Service, engine
 
 BUILT = ["debian-13", "debian-12"]
@@ -21,6 +22,9 @@ COMBINATIONS = [
         if (platform, *pair) != ("debian-13", "flask", "uwsgi")
     ),
     ("python-3.14", "flask", "gunicorn"),
+    # Where Ubuntu's archive answers.
+    ("ubuntu-24.04", "flask", "uwsgi"),
+    ("ubuntu-26.04", "flask", "uwsgi"),
 ]
 # What a Django service can't start without.
 NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
@@ -87,11 +91,16 @@ def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Ser
 def combination(request, scaffold, use_engine) -> Combination:
     """Build a combination's image."""
     platform, framework, server = request.param
+    lists(SUITES[platform])
     service = scaffold_with_bases(scaffold, platform=platform, framework=framework, server=server)
     image = build(service.folder, f"my-service:{'-'.join(request.param)}")
     granian = server == "granian"
     return Combination(
-        service, image, NEEDED.get(framework, []), "Started worker-" if granian else "", 4 if granian else 25
+        install(service, platform, server),
+        image,
+        NEEDED.get(framework, []),
+        "Started worker-" if granian else "",
+        4 if granian else 25,
     )
 
 

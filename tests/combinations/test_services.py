@@ -13,7 +13,7 @@ from pathlib import Path
 import names
 import pytest
 from demo import free_port, wait_until_ready
-from offered import PAIRS
+from offered import PAIRS, can_be_compiled_here, install
 from support import Service
 
 # One platform for each Python: others with the same have the same files, but for the image's. See tests/render/.
@@ -29,12 +29,7 @@ COMBINATIONS = [
 NEEDED = {"django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite://:memory:"}}
 
 
-def can_be_compiled_here(platform: str, framework: str, server: str) -> bool:
-    """Say whether the server can be installed: uWSGI can't be linked to a Python that tools/engine has made."""
-    return (platform, server) != ("ubuntu-26.04", "uwsgi")
-
-
-SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(*combination)]
+SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(combination[0], combination[2])]
 
 # Writes the settings that a server knows. Granian and Uvicorn read those of their options from variables.
 LIST_SETTINGS = {
@@ -46,17 +41,12 @@ LIST_SETTINGS = {
 
 @pytest.fixture(scope="module")
 def service(request, scaffold: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Service:
-    """Make and install a service, without its server where that can't be had."""
+    """Make and install a service."""
     platform, framework, server = request.param
-    service = scaffold(platform=platform, framework=framework, server=server)
+    service = install(scaffold(platform=platform, framework=framework, server=server), platform, server)
     # mypy compares what it has cached with what is there: what services share is checked once.
     cache = str(tmp_path_factory.getbasetemp() / "mypy")
     env = {**service.env, **NEEDED.get(framework, {}), "MYPY_CACHE_DIR": cache}
-    if can_be_compiled_here(platform, framework, server):
-        service.run("uv sync --locked")
-    else:
-        service.run(f"uv sync --locked --no-install-package {server}")
-        env["UV_NO_SYNC"] = "1"
     return Service(service.folder, env)
 
 
