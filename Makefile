@@ -4,7 +4,7 @@
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
 #   make test-fast                   run those that need neither an engine nor a package index
 #   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
-#   make combinations [ARGS=...]     measure all combinations, and write docs/combinations.md, after a whole make test
+#   make combinations [ARGS=...]     measure all combinations, and write docs/combinations.md, after a test of all
 #   make release VERSION=0.2.0       test everything, then tag a release on main
 
 .PHONY: benchmark combinations demo release test test-fast

@@ -1,6 +1,6 @@
 """Measures every combination whose image can be built here, and writes the table of all in docs/combinations.md.
 
-What was verified comes from the results of a whole `make test`. Each round loads all services in turn, so a ratio
+What was verified comes from the results of a whole `make test ARGS=--every-combination`. Each round loads all services in turn, so a ratio
 compares what ran beside each other.
 """
 
@@ -116,7 +116,7 @@ def read_results(files: list[Path]) -> list[Combination]:
     cases: dict[tuple[str, str], bool] = {}
     for file in files:
         if not file.is_file():
-            sys.exit(f"There is no {file}: run `make test` first, which writes it.")
+            sys.exit(f"There is no {file}: run `make test ARGS=--every-combination` first, which writes it.")
         for case in ET.parse(file).iter("testcase"):
             outcomes = {child.tag for child in case}
             # Ubuntu's archive doesn't answer everywhere.
@@ -128,7 +128,7 @@ def read_results(files: list[Path]) -> list[Combination]:
     for (module, name), passed in cases.items():
         test, _, which = name.rstrip("]").partition("[")
         if not passed and module.startswith(("combinations.", "image.", "service.")):
-            sys.exit(f"{module}: {name} did not pass: run the whole of `make test` again.")
+            sys.exit(f"{module}: {name} did not pass: run the whole of `make test ARGS=--every-combination` again.")
         if module.startswith("combinations."):
             shown.setdefault(which, set()).add(test)
         elif module in {"image.test_contract", "image.test_lifecycle", "service.test_service"}:
@@ -148,7 +148,9 @@ def read_results(files: list[Path]) -> list[Combination]:
         if shown.get(one.name, set()) & {"test_stop_under_load_loses_no_request", "image.test_lifecycle"}:
             one.passed.add("stops")
         if "checks" not in one.passed:
-            sys.exit(f"No result says that the checks of {checked} passed: run the whole of `make test` again.")
+            sys.exit(
+                f"No result says that the checks of {checked} passed: run the whole of `make test ARGS=--every-combination` again."
+            )
     return combinations
 
 
@@ -223,14 +225,15 @@ def write(combinations: list[Combination], machine: dict[str, object], rounds: i
     PAGE.write_text(
         f"""# Every combination
 
-Written by `make combinations` from the results of `make test` and from {rounds} rounds of measuring, with stand-ins for the
-base images where these can't be pulled, on a machine with {machine["cores"]} cores ({machine["processor"]}).
+Written by `make combinations` from the results of `make test ARGS=--every-combination` and from {rounds} rounds of
+measuring, with stand-ins for the base images where these can't be pulled, on a machine with {machine["cores"]} cores
+({machine["processor"]}).
 
 - **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They ran on the
   platform's Python; a platform with the same Python as another has the same files but for the image's.
 - **Promises:** its image passes all tests that a service has of its image. **Stops:** stopped under load by SIGTERM and
-  SIGINT, it loses no request that it took on, and ends with status 0. A dash: no test builds it, because it would
-  take too long, or its base image could not be had; apt was asked for its packages, with the lists of that release.
+  SIGINT, it loses no request that it took on, and ends with status 0. A dash: it was not built, because its
+  base image could not be had.
 - **Image:** all layers, that of the base image included. **Start:** from `docker run` to the first 200 of `/livez`, median.
 - **Answers per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
   in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request id and access log.
@@ -253,7 +256,7 @@ def main() -> None:
     """Read, measure, and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS], help="what `make test` wrote")
+    parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS], help="what these tests wrote")
     options = parser.parse_args()
     combinations = read_results(options.results)
     if not shutil.which("wrk"):

@@ -32,6 +32,11 @@ cache-control = {{ files = "max-age=31536000, immutable" }}
 ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a release be tested with more than every change is."""
+    parser.addoption("--every-combination", action="store_true", help="build every image that the template offers")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the developer's own settings out, for this process and for Copier's snapshot of its environment."""
     if not hasattr(config, "workerinput"):

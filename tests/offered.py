@@ -16,8 +16,8 @@ COMBINATIONS = [
 
 
 def can_be_compiled_here(platform: str, server: str) -> bool:
-    """Say whether the server can be installed: uWSGI can't be linked to a Python that tools/engine has made."""
-    return (platform, server) != ("ubuntu-26.04", "uwsgi")
+    """Say whether the server can be installed: uWSGI can't be linked to the Python 3.14 that tools/engine makes."""
+    return platforms.PLATFORMS[platform].python != "3.14" or server != "uwsgi"
 
 
 def install(service: Service, platform: str, server: str) -> Service:

@@ -25,7 +25,8 @@ def main() -> None:
     """Check, then release."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("version", help="such as 0.2.0")
-    parser.add_argument("--check", default="make test", help="what must pass first (for tests of this command)")
+    check_all = "make test ARGS=--every-combination"
+    parser.add_argument("--check", default=check_all, help="what must pass first (for tests of this command)")
     options = parser.parse_args()
     try:
         check(options.version)

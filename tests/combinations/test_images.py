@@ -1,10 +1,11 @@
-"""Every framework on every server, on each platform whose packages can be had here: built, proved, stopped under load."""
+"""Every framework on every server and platform: built, proved, stopped under load."""
 
 import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import platforms
 import pytest
 from archives import SUITES, lists
 from building import Image, build, prove
@@ -12,20 +13,15 @@ from load import NOTE, finish, stop_under_load
 from offered import PAIRS, install
 from support import Service, engine
 
-BUILT = ["debian-13", "debian-12"]
-# The default combination has tests of its own.
-COMBINATIONS = [
-    *(
-        (platform, *pair)
-        for platform in BUILT
-        for pair in PAIRS
-        if (platform, *pair) != ("debian-13", "flask", "uwsgi")
-    ),
-    ("python-3.14", "flask", "gunicorn"),
-    # Where Ubuntu's archive answers.
-    ("ubuntu-24.04", "flask", "uwsgi"),
+# What every change is tested with: the others share their Python or their packages with one of these.
+BUILT = [
+    *((platform, *pair) for platform in ("debian-13", "debian-12") for pair in PAIRS),
     ("ubuntu-26.04", "flask", "uwsgi"),
+    ("python-3.14", "flask", "gunicorn"),
 ]
+OTHERS = [(platform, *pair) for platform in platforms.PLATFORMS for pair in PAIRS if (platform, *pair) not in BUILT]
+# It has tests of its own.
+DEFAULT = ("debian-13", "flask", "uwsgi")
 # What a Django service can't start without.
 NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
 
@@ -79,6 +75,13 @@ class Combination:
     so that by then all are made."""
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Test with what every change is tested with, or with every combination."""
+    built = [*BUILT, *OTHERS] if metafunc.config.getoption("every_combination") else BUILT
+    combinations = [combination for combination in built if combination != DEFAULT]
+    metafunc.parametrize("combination", combinations, ids="-".join, indirect=True, scope="module")
+
+
 def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:
     """Make a service, and have its base images."""
     service = scaffold(dockerfile_syntax="", **answers)
@@ -87,7 +90,7 @@ def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Ser
     return service
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS, ids="-".join)
+@pytest.fixture(scope="module")
 def combination(request, scaffold, use_engine) -> Combination:
     """Build a combination's image."""
     platform, framework, server = request.param
