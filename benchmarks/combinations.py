@@ -1,7 +1,7 @@
 """Measures every combination whose image can be built here, and writes the table of all in docs/combinations.md.
 
-What was verified comes from the results of a whole `make test ARGS=--every-combination`. Each round loads all services in turn, so a ratio
-compares what ran beside each other.
+What was verified comes from the results of a whole `make test ARGS=--every-combination`. Each round loads all services
+in turn, so a ratio compares what ran beside each other.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from machine import install, say, service_python
 from platforms import FRAMEWORKS, PLATFORMS, server_choices
 from run import CERTIFICATES, ENGINE, TEMPLATE, describe, docker, engine, first_200, scaffold
 
+TESTS = "make test ARGS=--every-combination"
 PAGE = TEMPLATE / "docs" / "combinations.md"
 RESULTS = TEMPLATE / ".pytest_cache" / "results.xml"
 CONNECTIONS = 32
@@ -116,7 +117,7 @@ def read_results(files: list[Path]) -> list[Combination]:
     cases: dict[tuple[str, str], bool] = {}
     for file in files:
         if not file.is_file():
-            sys.exit(f"There is no {file}: run `make test ARGS=--every-combination` first, which writes it.")
+            sys.exit(f"There is no {file}: run `{TESTS}` first, which writes it.")
         for case in ET.parse(file).iter("testcase"):
             outcomes = {child.tag for child in case}
             # Ubuntu's archive doesn't answer everywhere.
@@ -128,7 +129,7 @@ def read_results(files: list[Path]) -> list[Combination]:
     for (module, name), passed in cases.items():
         test, _, which = name.rstrip("]").partition("[")
         if not passed and module.startswith(("combinations.", "image.", "service.")):
-            sys.exit(f"{module}: {name} did not pass: run the whole of `make test ARGS=--every-combination` again.")
+            sys.exit(f"{module}: {name} did not pass: run the whole of `{TESTS}` again.")
         if module.startswith("combinations."):
             shown.setdefault(which, set()).add(test)
         elif module in {"image.test_contract", "image.test_lifecycle", "service.test_service"}:
@@ -148,9 +149,7 @@ def read_results(files: list[Path]) -> list[Combination]:
         if shown.get(one.name, set()) & {"test_stop_under_load_loses_no_request", "image.test_lifecycle"}:
             one.passed.add("stops")
         if "checks" not in one.passed:
-            sys.exit(
-                f"No result says that the checks of {checked} passed: run the whole of `make test ARGS=--every-combination` again."
-            )
+            sys.exit(f"No result says that the checks of {checked} passed: run the whole of `{TESTS}` again.")
     return combinations
 
 
@@ -225,7 +224,7 @@ def write(combinations: list[Combination], machine: dict[str, object], rounds: i
     PAGE.write_text(
         f"""# Every combination
 
-Written by `make combinations` from the results of `make test ARGS=--every-combination` and from {rounds} rounds of
+Written by `make combinations` from the results of `{TESTS}` and from {rounds} rounds of
 measuring, with stand-ins for the base images where these can't be pulled, on a machine with {machine["cores"]} cores
 ({machine["processor"]}).
 

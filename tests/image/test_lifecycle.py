@@ -143,15 +143,17 @@ from pathlib import Path
 
 def pipes(process):
     count = 0
-    for file in (process / "fd").iterdir():
-        with suppress(FileNotFoundError):
-            count += os.readlink(file).startswith("pipe:")
+    # Files that it closes meanwhile, and a zombie's, can't be read.
+    with suppress(OSError):
+        for file in (process / "fd").iterdir():
+            with suppress(OSError):
+                count += os.readlink(file).startswith("pipe:")
     return count
 
 def workers():
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        with suppress(FileNotFoundError, ProcessLookupError):
             state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
             if parent == "1":
                 found[int(process.name)] = state, pipes(process) > pipes(Path("/proc/1"))
