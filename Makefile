@@ -1,4 +1,4 @@
-# Commands for people who work on the template; all set up what they need.
+# Commands for people who work on the template; all set up what they need. `make` prints them.
 #
 #   make demo [DIR=path] [SERVE=1]   scaffold a service, start it, fetch its pages
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
@@ -7,7 +7,10 @@
 #   make combinations [ARGS=...]     measure all combinations, and write docs/combinations.md, after a test of all
 #   make release VERSION=0.2.0       test everything, then tag a release on main
 
-.PHONY: benchmark combinations demo release test test-fast
+.PHONY: benchmark combinations demo help release test test-fast
+
+help:
+	@sed -n 's/^#   //p' Makefile
 
 benchmark:
 	@PYTHONPATH=tasks:tools tools/run python benchmarks/run.py $(ARGS)
