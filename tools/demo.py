@@ -105,7 +105,8 @@ def demonstrate_image(folder: Path) -> None:
     with timed("built"):
         run(["docker", "build", "--quiet", "--tag", image, *secret, "--file", "-", "."], cwd=folder, input=dockerfile)
     with timed("healthy"):
-        run(["docker", "run", "--detach", "--name", CONTAINER, "--publish", "127.0.0.1::8000", "--read-only", image])
+        locked_down = ["--read-only", "--tmpfs", "/tmp"]
+        run(["docker", "run", "--detach", "--name", CONTAINER, "--publish", "127.0.0.1::8000", *locked_down, image])
         wait_until_healthy()
     try:
         address = output("docker", "port", CONTAINER, "8000/tcp").split()[0]
