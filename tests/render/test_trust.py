@@ -36,5 +36,6 @@ def test_an_unsuitable_answer_is_explained_as_in_the_readme(tmp_path):
 
     assert result.returncode != 0
     assert not (tmp_path / "service").exists()
-    (message,) = re.findall("Validation error .*", result.stderr)
+    # The traceback above it may quote the line of code that has these words, too.
+    (message,) = re.findall(r"^ValueError: (Validation error .*)", result.stderr, re.MULTILINE)
     assert quoted(message)

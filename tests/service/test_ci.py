@@ -203,7 +203,8 @@ class Project:
 def job_env(user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Give the environment of a job: a fresh Python with pip first on PATH, nothing of this project, no Git identity."""
     venv = tmp_path_factory.mktemp("python")
-    subprocess.run([user_env["UV_PYTHON"], "-m", "venv", venv], check=True)
+    # Debian's Python has no ensurepip, which `python -m venv` needs: uv fetches pip.
+    subprocess.run(["uv", "venv", "--quiet", "--seed", "--python", user_env["UV_PYTHON"], venv], check=True)
     rest = [place for place in user_env["PATH"].split(os.pathsep) if not Path(place).is_relative_to(TEMPLATE)]
     env = {name: text for name, text in user_env.items() if name not in {"UV_PYTHON", "CI"}}
     # In one place for all, with these two caches, jobs take half the time.
