@@ -86,8 +86,6 @@ class Server:
     """What runs it in the image, from the entry point."""
     threads: int | None = None
     """Requests that a WSGI worker serves at once, unless WEB_THREADS says otherwise."""
-    threads_option: str = ""
-    """What hands WEB_THREADS over, where the configuration doesn't read it."""
     answers: Mapping[str, str]
     """The statuses of requests that servers treat in different ways, for tests/container/: 0 where the connection is
     closed, empty where it stays open."""
@@ -268,12 +266,8 @@ SERVERS = {
         requirements=("granian>=2.8.7",),
         config="granian.env",
         command="--env-file etc/granian.env granian PACKAGE.INTERFACE:application",
-        start=(
-            'granian --port "$PORT" --workers "$WEB_CONCURRENCY"{threads} --log-config /app/etc/logging.json'
-            " PACKAGE.INTERFACE:application"
-        ),
+        start="granian --log-config /app/etc/logging.json PACKAGE.INTERFACE:application",
         threads=4,
-        threads_option=' --blocking-threads "$WEB_THREADS"',
         answers={
             "a body of a petabyte": "{405, 413}",
             "a chunked body": "{405}",
@@ -313,10 +307,7 @@ SERVERS = {
         requirements=("uvicorn>=0.54.0", "uvloop>=0.23.0; sys_platform != 'win32'"),
         config="uvicorn.env",
         command="--env-file etc/uvicorn.env uvicorn PACKAGE.INTERFACE:application",
-        start=(
-            'uvicorn --port "$PORT" --workers "$WEB_CONCURRENCY" --log-config /app/etc/logging.json'
-            " PACKAGE.INTERFACE:application"
-        ),
+        start="uvicorn --log-config /app/etc/logging.json PACKAGE.INTERFACE:application",
         answers={
             "a body of a petabyte": "{413}",
             "a chunked body": "{405}",
@@ -378,7 +369,6 @@ def stack(
     threads = server_.threads if framework_.interface == "wsgi" else None
 
     def fill(text: str) -> str:
-        text = text.replace("{threads}", server_.threads_option if threads else "")
         text = text.replace(
             "{at_once}", "as many requests at once as " + ("it has workers times threads" if threads else "come")
         )

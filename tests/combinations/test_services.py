@@ -39,6 +39,13 @@ LIST_SETTINGS = {
 }
 
 
+# Writes the options that such a server is started with.
+SHOW_OPTIONS = {
+    "granian": "from granian.cli import cli; print(cli.make_context('', ['x'], auto_envvar_prefix='GRANIAN').params)",
+    "uvicorn": "from uvicorn import main; print(main.make_context('', ['x'], auto_envvar_prefix='UVICORN').params)",
+}
+
+
 @pytest.fixture(scope="module")
 def service(request, scaffold: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Service:
     """Make and install a service."""
@@ -62,10 +69,9 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
     readme = (service.folder / "README.md").read_text(encoding="utf-8")
     command = next(line for line in readme.splitlines() if line.startswith("$ uv run ") and "etc/" in line)
     port = str(free_port())
-    options = f" --port {port}" if ".env" in command else ""
     with (tmp_path / "log").open("w+") as log:
         server = subprocess.Popen(
-            f"exec {command[2:]}{options}",
+            f"exec {command[2:]}",
             shell=True,
             cwd=service.folder,
             env={**service.env, "PORT": port},
@@ -96,6 +102,23 @@ def test_server_knows_each_of_its_settings(service):
     assert len(settings) > 5
     known = service.run(f"uv run python -c {shlex.quote(LIST_SETTINGS[server])}").split()
     assert [setting for setting in settings if setting not in known] == []
+
+
+@pytest.mark.parametrize(
+    "service", [combination for combination in SERVED if combination[-1] in SHOW_OPTIONS], ids="-".join, indirect=True
+)
+def test_variables_that_are_not_set_leave_the_servers_defaults(service):
+    (file,) = (service.folder / "etc").glob("*.env")
+    show = f"uv run --env-file etc/{file.name} python -c {shlex.quote(SHOW_OPTIONS[file.stem])}"
+
+    assert "'port': 8000," in service.run(show)
+    options = service.run(show, PORT="8001", WEB_CONCURRENCY="3", WEB_THREADS="5")
+    assert "'port': 8001," in options
+    if file.stem == "granian":  # Uvicorn reads WEB_CONCURRENCY when it has read its options.
+        assert "'workers': 1," in service.run(show)
+        assert "'workers': 3," in options
+        threads = 5 if "GRANIAN_INTERFACE=wsgi" in file.read_text(encoding="utf-8") else None
+        assert f"'blocking_threads': {threads}," in options
 
 
 @pytest.mark.parametrize("service", COMBINATIONS, ids="-".join, indirect=True)
