@@ -3,6 +3,7 @@
 - What the template owns becomes what the template has.
 - What moved to another path is merged with what it was at its old one; Copier takes it for new on both sides.
 - What the template no longer has, but the service edited, comes back as a conflict; Copier deletes it.
+- What conflicts only line by line, such as two requirements side by side, is merged: see merging.py.
 - Each conflict is one for git, also those that Copier left as `.rej` files.
 
 It never fails: the service has been merged by then.
@@ -21,6 +22,7 @@ from typing import Any
 
 import yaml
 from copier import run_copy
+from merging import decode, encode, merge
 
 NOTHING = "0" * 40
 
@@ -120,10 +122,25 @@ class Settling:
                     f"{file} is no longer in the template, but you edited it: delete it (git rm), or keep it (git add)."
                 )
 
+    def merge_again(self) -> None:
+        """Merge what is in conflict once more, by more than lines."""
+        for file in {*in_conflict(), *rejected()}:
+            base, theirs, reject = self.old() / file, self.new / file, Path(f"{file}.rej")
+            if not (ours := entry(file)) or not base.is_file() or not theirs.is_file():
+                continue
+            mode, blob = ours
+            texts = (git_bytes("cat-file", "blob", blob), base.read_bytes(), theirs.read_bytes())
+            merged, conflicts = merge(*map(decode, texts), theirs.suffix)
+            if conflicts and reject.exists():  # The user wants no markers.
+                continue
+            Path(file).write_bytes(encode(merged))
+            if not conflicts:
+                reject.unlink(missing_ok=True)
+                git("update-index", "--cacheinfo", f"{mode},{blob},{git('rev-parse', '--show-prefix')}{file}")
+
     def mark_rejected(self) -> None:
         """Tell git of what Copier only left beside a file."""
-        for reject in git_files("ls-files", "--others", "--", "*.rej"):
-            file = reject.removesuffix(".rej")
+        for file in rejected():
             if entry(file):
                 mark_conflict(file, self.old() / file, self.new / file)
 
@@ -137,11 +154,12 @@ def main() -> None:
             settling.overwrite(template_owned.split())
             settling.merge_moved(own.split())
             settling.restore_deleted()
+            settling.merge_again()
             settling.mark_rejected()
     except Exception as error:
         files_of_template = ", ".join(template_owned.split())
         say(f"The update was merged but not finished ({error!r}): compare {files_of_template} with the template's.")
-    if conflicts := git_files("diff", "--name-only", "--diff-filter=U"):
+    if conflicts := in_conflict():
         say("In conflict, to be resolved by you:", *conflicts)
 
 
@@ -163,6 +181,16 @@ def staged_moves() -> dict[str, str]:
     committed = dict(reversed(line.split(" ", 2)[2].split("\t")) for line in git_files("ls-tree", "-r", "HEAD"))
     gone = {blob: file for file, blob in committed.items() if file not in index}
     return {file: gone[blob] for file, (_, blob) in index.items() if file not in committed and blob in gone}
+
+
+def in_conflict() -> list[str]:
+    """Give the files that git takes for unresolved."""
+    return git_files("diff", "--name-only", "--diff-filter=U")
+
+
+def rejected() -> list[str]:
+    """Give the files that Copier left in conflict beside them."""
+    return [file.removesuffix(".rej") for file in git_files("ls-files", "--others", "--", "*.rej")]
 
 
 def entries(*files: str) -> dict[str, tuple[str, str]]:

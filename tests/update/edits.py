@@ -175,8 +175,15 @@ EDITS = [
     # Its metadata and tools
     inserted("a version", "pyproject.toml", (r'version = "0\.1\.0"', 'version = "1.4.2"')),
     inserted("a dependency", "pyproject.toml", (r"(?<=\ndependencies = \[\n)", '    "anyascii>=0.3.3",\n')),
+    inserted(
+        "dependencies beside the server's",
+        "pyproject.toml",
+        (r'(?=    "(granian|gunicorn|uvicorn|uwsgi)>=)', '    "funcy>=2.0",\n'),
+        (r"(?=\]\n\n\[dependency-groups\])", '    "zipp>=3.23",\n'),
+    ),
     inserted("a development tool", "pyproject.toml", (r"(?<=\ndev = \[\n)", '    "iniconfig>=2",\n')),
     inserted("a rule for ruff", "pyproject.toml", (r'(?=    "F",)', '    "ERA", # code in comments\n')),
+    inserted("another tool's settings", "pyproject.toml", (r"\Z", "\n[tool.ours]\nanswer = 42\n")),
     inserted("less coverage", "pyproject.toml", (r"fail_under = 100", "fail_under = 90")),
     # Its server and image
     inserted("a server's setting", "etc/uwsgi.ini", (r"\Z", "harakiri = 30\n")),
@@ -190,6 +197,7 @@ EDITS = [
     inserted("less in the build", ".dockerignore", (r"\Z", "**/*.sqlite3\n")),
     # Its repository
     inserted("more in the README", "README.md", (r"(?=## Test it\n)", "## Who runs it\n\nThe team of Ada.\n\n")),
+    inserted("more at the README's end", "README.md", (r"\Z", "\n## Who is on call\n\nThe team of Bob.\n")),
     inserted("other words in the README", "README.md", (r"Ctrl-C stops it\.", "Press Ctrl-C to stop it.")),
     inserted("more ignored", ".gitignore", (r"\Z", "\n/*.sqlite3\n")),
     inserted("a rule for line ends", ".gitattributes", (r"\Z", "*.bat eol=crlf\n")),

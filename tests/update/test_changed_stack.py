@@ -1,10 +1,13 @@
 """What a service is made of changes with an answer, and nothing of the former is left."""
 
 import re
+import tomllib
 
 import pytest
+from history import RELEASES
 from offered import PAIRS
-from updating import PRESENT, owners
+from support import edit
+from updating import PRESENT, Service, owners
 
 
 @pytest.mark.parametrize(
@@ -24,6 +27,36 @@ def test_another_server_takes_the_place_of_the_former(framework, before, after, 
     assert service.conflicts() == []
     assert service.files() == original(PRESENT, framework=framework, server=after).files()
     assert [file for file in service.files() if re.search(before, service.text(file), re.IGNORECASE)] == []
+
+
+@pytest.mark.parametrize("how", ["inline", "rej"])
+@pytest.mark.parametrize("release", [*RELEASES, PRESENT])
+def test_another_server_takes_the_place_of_the_former_between_dependencies_of_the_service(release, how, make, original):
+    service = make(release)
+    added = ["anyascii", "fsspec", "granian-metrics", "uwsg", "uwsgi-metrics"]
+    add(service, *added)
+    service.commit()
+
+    service.update("--data=server=granian", f"--conflict={how}")
+
+    assert service.conflicts() == []
+    assert dependencies(service) == in_order(*dependencies(original(PRESENT, server="granian")), *added)
+    assert not list(service.folder.glob("*.rej"))
+
+
+def add(service: Service, *names: str) -> None:
+    """Add dependencies where `uv add` does."""
+    lines = "".join(f'    "{requirement}",\n' for requirement in in_order(*dependencies(service), *names))
+    edit(service.folder / "pyproject.toml", (r"\ndependencies = \[\n.*?\]\n", f"\ndependencies = [\n{lines}]\n"))
+
+
+def in_order(*requirements: str) -> list[str]:
+    """Sort as uv does: by their names alone."""
+    return sorted(requirements, key=lambda requirement: re.match(r"[\w-]+", requirement)[0])
+
+
+def dependencies(service: Service) -> list[str]:
+    return tomllib.loads(service.text("pyproject.toml"))["project"]["dependencies"]
 
 
 @pytest.mark.parametrize("platform", ["debian-12", "ubuntu-24.04", "ubuntu-26.04", "python-3.14"])

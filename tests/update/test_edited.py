@@ -1,10 +1,13 @@
 """No edit is lost."""
 
+import tomllib
+
 import pytest
 from edits import EDITS, Edit
 from history import KINDS, LAST, Kind
 from platforms import FRAMEWORKS
 from support import Service as Installed
+from support import edit as change
 from updating import PRESENT, Service, git, owners
 
 # The oldest of each framework, and one of the last release.
@@ -65,6 +68,25 @@ def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
     assert lost(service, edits) == []
     assert {file for file in shared if (service.folder / file).exists()} == there
     assert [file for file in there if NOTE not in service.text(file)] == []
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys([*OLDEST.values(), *NEWEST.values()]), ids=str)
+def test_edits_and_a_release_that_changes_each_requirement_meet(kind: Kind, make, newer):
+    service = make(kind.release, newer, **kind.answers)
+    edits = made_edits(service)
+    for source in (newer.source("pyproject.toml"), newer.folder / "extensions/platforms.py"):
+        change(source, (r'("[a-z0-9-]+)>=\d', r"\1>=9"))
+    change(newer.source("pyproject.toml"), (r"\Z", f"\n# {NOTE}\n[tool.newer]\nanswer = 42\n"))
+    change(newer.source("README.md"), (r"\Z", f"\n## {NOTE}\n\nAnd what that means.\n"))
+    newer.release("1001.0.0")
+
+    service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    assert lost(service, edits) == []
+    assert tomllib.loads(service.text("pyproject.toml"))["tool"].keys() >= {"ours", "newer"}
+    assert '"structlog>=96.1.0"' in service.text("pyproject.toml")
+    assert f"\n## {NOTE}\n" in service.text("README.md")
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys([*OLDEST.values(), *NEWEST.values()]), ids=str)

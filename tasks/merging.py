@@ -1,0 +1,109 @@
+"""Merges what git's line by line merge can't: lists in pyproject.toml, and sections at a file's end."""
+
+import re
+import subprocess
+from difflib import SequenceMatcher
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+# What begins a section, by the file's suffix; in TOML, a comment may come before it.
+SECTION = {".md": re.compile(r"\s*#+ "), ".toml": re.compile(r"(\s*#.*\n|\s)*\[")}
+LABELS = ("-L", "before updating", "-L", "last update", "-L", "after updating")
+
+Lines = list[str]
+
+
+def merge(ours: str, base: str, theirs: str, suffix: str) -> tuple[str, bool]:
+    """Merge a service's text and the template's; say whether conflicts are left, which are marked as Copier does."""
+    versions = [text.splitlines(keepends=True) for text in (ours, base, theirs)]
+    if suffix == ".toml":
+        merge_lists(*versions)
+    end = cut_sections(*versions, suffix)
+    with TemporaryDirectory(prefix="merge-") as folder:
+        files = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for file, lines in zip(files, versions, strict=True):
+            file.write_bytes(encode("".join(lines)))
+        merged = subprocess.run(["git", "merge-file", "-p", *LABELS, *files], check=False, stdout=subprocess.PIPE)
+    if not 0 <= merged.returncode <= 127:  # Not a text.
+        return ours, True
+    return decode(merged.stdout) + end, merged.returncode != 0
+
+
+def merge_lists(ours: Lines, base: Lines, theirs: Lines) -> None:
+    """Make each list the same in all three, where its items can be merged one by one."""
+    for name in lists(base):
+        places = [lists(lines).get(name) for lines in (ours, base, theirs)]
+        if None in places:
+            continue
+        versions = [items(lines[place]) for lines, place in zip((ours, base, theirs), places, strict=True)]
+        if None in versions or (merged := merge_items(*versions)) is None:
+            continue
+        for lines, place in zip((ours, base, theirs), places, strict=True):
+            lines[place] = merged
+
+
+def lists(lines: Lines) -> dict[tuple[str, str], slice]:
+    """Find the lists that have a line for each item, by their table and key."""
+    table, found = "", {}
+    for number, line in enumerate(lines):
+        if line.startswith("["):
+            table = line
+        elif line.endswith("= [\n") and "]\n" in lines[number:]:
+            found[table, line] = slice(number + 1, lines.index("]\n", number))
+    return found
+
+
+def items(lines: Lines) -> dict[str, str] | None:
+    """Give each item's line by its name, such as a requirement's; nothing where two have the same."""
+    named = {}
+    for line in lines:
+        requirement = re.match(r'\s*"([\w.-]+)', line)
+        named[re.sub("[-_.]+", "-", requirement[1]).lower() if requirement else line] = line
+    return named if len(named) == len(lines) else None
+
+
+def merge_items(ours: dict[str, str], base: dict[str, str], theirs: dict[str, str]) -> Lines | None:
+    """Merge item by item; nothing where both sides changed the same one."""
+    merged = dict(ours)
+    for name in {**base, **theirs}:
+        mine, before, new = (version.get(name) for version in (ours, base, theirs))
+        if new in (mine, before):
+            continue
+        if mine != before:
+            return None
+        if new is None:
+            del merged[name]
+        else:
+            merged[name] = new
+    if list(ours) == sorted(ours):  # `uv add` keeps the order where there is one.
+        merged = dict(sorted(merged.items()))
+    return list(merged.values())
+
+
+def cut_sections(ours: Lines, base: Lines, theirs: Lines, suffix: str) -> str:
+    """Cut off the sections that one side appended, and give them: they come after all that the other side did."""
+    if begins := SECTION.get(suffix):
+        for lines in (ours, theirs):
+            text, start = appended(lines, base)
+            if begins.match(text):
+                del lines[start:]
+                return text
+    return ""
+
+
+def appended(lines: Lines, base: Lines) -> tuple[str, int]:
+    """Give what comes after the last line of *base*, and the number of its first line."""
+    operation, start, _, new_start, _ = SequenceMatcher(None, base, lines, autojunk=False).get_opcodes()[-1]
+    if operation != "insert" or start != len(base):
+        return "", len(lines)
+    return "".join(lines[new_start:]), new_start
+
+
+def decode(content: bytes) -> str:
+    """Give a file's content as a text, whatever it is."""
+    return content.decode(errors="surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """Give the content back."""
+    return text.encode(errors="surrogateescape")
