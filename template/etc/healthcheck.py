@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""Exits with 0 when the service answers /livez with 200.
+"""Exits with 0 when the service answers /livez with 200, or while the container runs a command instead of the server.
 
 It runs every few seconds, so it imports as little as it can: an HTTP client would cost twice the time.
 """
@@ -7,8 +7,28 @@ It runs every few seconds, so it imports as little as it can: an HTTP client wou
 import os
 import socket
 
-address = ("127.0.0.1", int(os.environ.get("PORT", "8000")))
-with socket.create_connection(address, timeout=3) as connection:
-    connection.sendall(b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n")
-    status_line = connection.makefile("rb").readline()
-raise SystemExit(b" 200 " not in status_line)
+
+def is_tini(process):
+    with open(f"/proc/{process}/cmdline", "rb") as file:
+        return file.read().startswith(b"tini\0-s\0")
+
+
+def runs_command():
+    """Say whether the entry point runs a command: process 1 is its tini, or, where an engine has put an init of its own
+    before it (`docker run --init`), the child of process 1.
+    """
+    if is_tini(1):
+        return True
+    try:
+        with open("/proc/1/task/1/children") as file:
+            return any(map(is_tini, file.read().split()[:1]))
+    except OSError:  # that child has just ended
+        return False
+
+
+if not runs_command():
+    address = ("127.0.0.1", int(os.environ.get("PORT", "8000")))
+    with socket.create_connection(address, timeout=3) as connection:
+        connection.sendall(b"GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        status_line = connection.makefile("rb").readline()
+    raise SystemExit(b" 200 " not in status_line)

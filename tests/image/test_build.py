@@ -130,7 +130,8 @@ def test_only_what_the_image_is_built_from_reaches_the_engine(copy):
     context = folder.parent / "context"
     sent = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
     own = {path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.py")}
-    files = {"README.md", "docker-entrypoint.sh", "etc/healthcheck.py", "etc/uwsgi.ini", "pyproject.toml", "uv.lock"}
+    files = {"README.md", "example.env", "pyproject.toml", "uv.lock"}
+    files |= {"docker-entrypoint.sh", "etc/healthcheck.py", "etc/uwsgi.ini"}
     assert sent == own | files
     assert "hunter2" not in build(folder, "my-service:littered").run(
         "sh", "-c", "grep -rs hunter2 /app / -m 1 --exclude-dir=proc --exclude-dir=sys || true"
