@@ -198,7 +198,7 @@ SERVERS = {
             ),
             ("a worker that dies", "it is replaced within a second; its request is lost"),
             (
-                "a worker that served 10,000 requests, or holds over 512 MB",
+                "a worker that served 10,000 requests, or holds more than `WEB_MAX_RSS`",
                 "it is replaced between two requests",
             ),
             ("a body over 10 MB; of unknown length (chunked)", "413; 411"),
@@ -287,7 +287,7 @@ SERVERS = {
                 "it goes on: Granian ends no request, so give what you call a timeout",
             ),
             ("a worker that dies", "it is replaced; its requests are lost"),
-            ("a worker that holds over 512 MB", "it is replaced, after the requests that it has"),
+            ("a worker that holds more than `WEB_MAX_RSS`", "it is replaced, after the requests that it has"),
             ("a body of any size, or of unknown length (chunked)", "it is passed on, and the application decides"),
             ("what isn't HTTP", "400"),
             ("headers over 400 kB, or more than 100 of them", "431"),
