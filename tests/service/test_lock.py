@@ -115,6 +115,51 @@ def test_with_a_uv_that_hangs(tmp_path, user_env, without_uv):
     assert "took more than 1 s" in seen
 
 
+def lock(folder: Path, env: dict[str, str]) -> str:
+    """Run the task in a service; give what it says."""
+    task = [sys.executable, TEMPLATE / "tasks/lock.py"]
+    return subprocess.run(task, cwd=folder, env=env, capture_output=True, text=True, check=True).stderr
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    text = '[project]\nname = "project"\nversion = "0"\nrequires-python = "==3.13.*"\n'
+    (folder / "pyproject.toml").write_text(text)
+    return folder
+
+
+def test_without_the_file_that_names_its_python(project, user_env):
+    assert "uv.lock is up to date." in lock(project, user_env)
+
+
+def test_what_keeps_uv_from_locking_elsewhere_does_not_here(project, user_env):
+    """With UV_FROZEN, uv would leave an outdated lock, and end with success."""
+    lock(project, user_env)
+    (project / "uv.lock").write_text((project / "uv.lock").read_text().replace('"project"', '"other"'))
+
+    assert "uv.lock is up to date." in lock(project, {**user_env, "UV_FROZEN": "1"})
+
+    assert 'name = "project"' in (project / "uv.lock").read_text()
+
+
+def test_a_lock_that_is_there_is_not_said_to_be_missing(project, user_env):
+    lock(project, user_env)
+    (project / "pyproject.toml").write_text("[project]\n")
+
+    assert "uv.lock is not up to date: uv ended with exit status 2." in lock(project, user_env)
+
+
+def test_a_killed_uv_is_named_with_the_signal(project, user_env, without_uv, tmp_path):
+    folder = tmp_path / "bin"
+    shutil.copytree(without_uv, folder, symlinks=True)
+    (folder / "uv").write_text("#!/bin/sh\nkill -KILL $$\n")
+    (folder / "uv").chmod(0o755)
+
+    assert "uv was killed by signal 9." in lock(project, {**user_env, "PATH": str(folder)})
+
+
 def test_update_locks_what_it_merged(tmp_path, template_clone, user_env):
     """The lock follows a dependency that only the service has, and one that only the new template has."""
     template = tmp_path / "template"

@@ -136,3 +136,20 @@ def test_an_update_that_can_not_be_finished_says_so(make, newer):
 
     assert "The update was merged but not finished" in said
     assert service.conflicts() == [file]
+
+
+@pytest.mark.parametrize("how", ["inline", "rej"])
+def test_lock_waits_for_the_conflict_in_what_it_follows(how: str, make, newer):
+    """What uv says of a file with conflict markers explains nothing, and half a merge is not to be locked."""
+    service = make(template=newer)
+    edit(newer.source("pyproject.toml"), ("fail_under = 100", "fail_under = 99"))
+    newer.release(NEWER)
+    edit(service.folder / "pyproject.toml", ("fail_under = 100", "fail_under = 90"))
+    service.commit()
+
+    said = service.update("--conflict", how, version=NEWER)
+
+    assert service.conflicts() == ["pyproject.toml"]
+    assert "uv.lock is as it was: resolve the conflict in pyproject.toml, then run `uv lock`.\n" in said
+    assert "TOML" not in said
+    assert "up to date" not in said
