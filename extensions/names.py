@@ -144,25 +144,30 @@ _IMAGE_NAME = re.compile(f"(?:{_REGISTRY}/)?{_WORDS}(?:/{_WORDS})*")
 _IMAGE = re.compile(f"{_IMAGE_NAME.pattern}(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{{64}})?")
 
 
-def distribution_name(title: object) -> str:
+# What fits beside Copier's "Validation error for question 'distribution_name': " in a terminal of 80 columns, after "write ".
+# A prompt shows that line alone, so a check's message begins with what to do, and says on a second one what is wrong.
+MAX_SUGGESTION = 22
+
+
+def distribution_name(title: object, maximum: int = MAX_NAME) -> str:
     """Return a valid distribution name for any title."""
-    name = _shortened(_slug(title), "-") or FALLBACK_NAME
+    name = _shortened(_slug(title), "-", maximum) or FALLBACK_NAME
     return f"{name}-app" if _distribution_reserved_because(name) else name
 
 
-def package_name(title: object) -> str:
+def package_name(title: object, maximum: int = MAX_NAME) -> str:
     """Return a valid import package for any title or distribution name."""
     name = (_slug(title) or FALLBACK_NAME).replace("-", "_")
     if name[0].isdigit():
         name = f"app_{name}"
-    name = _shortened(name, "_")
+    name = _shortened(name, "_", maximum)
     return f"{name}_app" if _package_reserved_because(name) else name
 
 
 def check_project_name(value: object) -> str:
     """Return what is wrong with a human title, or nothing."""
     if isinstance(value, str) and all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in value):
-        return f"{_shown(value)} is blank: give the project a name, such as My Service"
+        return f"write a title, such as My Service\n{_shown(value)} is blank."
     return check_line(value, MAX_PROJECT_NAME)
 
 
@@ -171,15 +176,12 @@ def check_distribution_name(value: object) -> str:
     if not isinstance(value, str):
         return _not_text(value)
     if len(value) > MAX_NAME:
-        return f"{_too_long(value, MAX_NAME)}, such as {distribution_name(value)}"
+        return _too_long(value, MAX_NAME)
     if not re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", value):
-        return (
-            f"{_shown(value)} is not a normalized distribution name (lower-case letters and digits, joined by single"
-            f" dashes): write {distribution_name(value)}"
-        )
-    if reason := _distribution_reserved_because(value):
-        return f"{_shown(value)} {reason}: choose another name, such as {distribution_name(value)}"
-    return ""
+        reason = "isn't lower-case words joined by dashes"
+    else:
+        reason = _distribution_reserved_because(value)
+    return f"write {distribution_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
 def check_package_name(value: object) -> str:
@@ -187,15 +189,12 @@ def check_package_name(value: object) -> str:
     if not isinstance(value, str):
         return _not_text(value)
     if len(value) > MAX_NAME:
-        return f"{_too_long(value, MAX_NAME)}, such as {package_name(value)}"
+        return _too_long(value, MAX_NAME)
     if not re.fullmatch("[a-z][a-z0-9_]*", value):
-        return (
-            f"{_shown(value)} is not a package name (lower-case letters, digits and underscores, beginning with a"
-            f" letter): write {package_name(value)}"
-        )
-    if reason := _package_reserved_because(value):
-        return f"{_shown(value)} {reason}: choose another name, such as {package_name(value)}"
-    return ""
+        reason = "isn't lower-case words joined by underscores" if value[:1].isalpha() else "begins with no letter"
+    else:
+        reason = _package_reserved_because(value)
+    return f"write {package_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
 def check_renaming(name: object, old: object) -> str:
@@ -205,8 +204,7 @@ def check_renaming(name: object, old: object) -> str:
     """
     if not old or name == old:
         return ""
-    # A terminal may cut the end off.
-    return f"use --data package_name={name} instead: once an update asks, it can't rename {_shown(old)} any more"
+    return "rename by --data package_name=NEW\nOnce it asks, an update can't rename the package any more."
 
 
 def check_description(value: object) -> str:
@@ -225,7 +223,7 @@ def check_author_email(value: object) -> str:
         return message
     address = str(value)
     if address and not (_EMAIL.fullmatch(address) and address.isprintable()):
-        return f"{_shown(address)} is not a mail address: write one such as jo@example.com, or leave it empty"
+        return f"write one such as jo@example.com\n{_shown(address)} isn't one; it may also stay empty."
     return ""
 
 
@@ -236,10 +234,7 @@ def check_image_name(value: object) -> str:
     if len(value) > MAX_IMAGE_NAME:
         return _too_long(value, MAX_IMAGE_NAME)
     if not _IMAGE_NAME.fullmatch(value):
-        return (
-            f"{_shown(value)} is not the name of an image (lower-case words, joined by single dots, dashes or"
-            " underscores, and slashes; no tag): write one such as my-service or registry.example.com/team/my-service"
-        )
+        return f"write one such as team/my-service\n{_shown(value)} isn't a lower-case name without a tag."
     return ""
 
 
@@ -248,7 +243,7 @@ def check_dockerfile_syntax(value: object) -> str:
     if not isinstance(value, str):
         return _not_text(value)
     if value and not _IMAGE.fullmatch(value):
-        return f"{_shown(value)} is not an image: write one such as docker/dockerfile:1, or leave it empty"
+        return f"write docker/dockerfile:1\n{_shown(value)} isn't an image; it may also stay empty."
     return ""
 
 
@@ -257,7 +252,7 @@ def check_base_image(value: object) -> str:
     if not isinstance(value, str):
         return _not_text(value)
     if not _IMAGE.fullmatch(value) or not re.search("[:@][^/]*$", value):
-        return f"{_shown(value)} is no image with a tag: write one such as registry.example.com/team/debian:13.2"
+        return f"write one such as debian:13.2\n{_shown(value)} isn't an image with a tag."
     return ""
 
 
@@ -267,7 +262,7 @@ def check_line(value: object, maximum: int) -> str:
         return _not_text(value)
     for char in value:
         if char in BIDIRECTIONAL_CONTROLS or unicodedata.category(char) in UNFIT_CATEGORIES:
-            return f"{_shown(value)} holds the character U+{ord(char):04X}, unfit for a line of text: leave it out"
+            return f"leave out the character U+{ord(char):04X}\n{_shown(value)} is no line of text with it."
     if len(value) > maximum:
         return _too_long(value, maximum)
     return ""
@@ -305,18 +300,18 @@ def _ascii(text: str) -> str:
     return unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode("ascii")
 
 
-def _shortened(name: str, separator: str) -> str:
+def _shortened(name: str, separator: str, maximum: int) -> str:
     """Return as many whole words as a name may hold, or the beginning of a single long one."""
-    if len(name) <= MAX_NAME:
+    if len(name) <= maximum:
         return name
-    whole_words = name[: MAX_NAME + 1].rpartition(separator)[0]
-    return whole_words or name[:MAX_NAME]
+    whole_words = name[: maximum + 1].rpartition(separator)[0]
+    return whole_words or name[:maximum]
 
 
 def _distribution_reserved_because(name: str) -> str:
     """Return why no distribution can have this name, or nothing."""
     if name in DEPENDENCIES:
-        return "is a distribution that the service depends on"
+        return "is something that the service depends on"
     # The image is called like the distribution.
     if name == "scratch":
         return "is a name that Docker reserves"
@@ -330,30 +325,30 @@ def _package_reserved_because(name: str) -> str:
     if name in STDLIB_NAMES:
         return "is a module of Python's own"
     if name in IMPORTED_NAMES:
-        return "is a module that the service's dependencies bring"
+        return "is a module of one of its dependencies"
     if name in PROJECT_NAMES:
-        return "is a name that projects use for something else"
+        return "is what projects call something else"
     if name in WINDOWS_NAMES:
         return "is a name that Windows reserves"
     return ""
 
 
 def _not_text(value: object) -> str:
-    return f"{_shown(value)} is not a text: write one"
+    return f"write a text\n{_shown(value)} is not a text."
 
 
 def _too_long(value: str, maximum: int) -> str:
-    return f"{_shown(value)} is longer than {maximum} characters: choose something shorter"
+    return f"use at most {maximum} characters\n{_shown(value)} is longer."
 
 
-def _shown(value: object, maximum: int = 60) -> str:
+def _shown(value: object, maximum: int = 20) -> str:
     """Return a value the way a message can show it, whatever it holds and however long it is."""
     text = value if isinstance(value, str) else repr(value)
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:maximum]
     )
-    if len(text) > maximum:
-        return f'"{shown}…" ({len(text)} characters)'
+    if len(shown) > maximum or len(text) > maximum:
+        return f'"{shown[:maximum]}…" ({len(text)} characters)'
     return f'"{shown}"' if isinstance(value, str) else shown
 
 

@@ -407,14 +407,14 @@ def stack(
 def check_framework(framework: str, package_name: str, answers_file: PurePath) -> str:
     """Return why a package, whose last answers may be in a file, can't have this framework, or nothing."""
     if framework == "django" and package_name in DJANGO_APPS:
-        return f'Django has an app of its own called "{package_name}": choose another package_name'
+        return f'choose another package_name\nDjango has an app of its own called "{package_name}".'
     file = Path(answers_file)
     if not file.is_file():
         return ""
     before = re.search(r"^framework: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
     if not before or before[1] == framework:
         return ""
-    return f"a {before[1]} service can't become one of {framework}: its code would be another's. Start a new service"
+    return f"start a new service\nA {before[1]} service can't become one of {framework}: its code would be another's."
 
 
 class PlatformsExtension(Extension):

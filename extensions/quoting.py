@@ -152,7 +152,7 @@ def _not_text(value: object) -> TypeError:
 
 
 def _unfit(value: object, place: str) -> ValueError:
-    return ValueError(f"{reprlib.repr(value)} doesn't fit into {place}: choose another text")
+    return ValueError(f"choose another text: {reprlib.repr(value)} doesn't fit into {place}")
 
 
 class QuotingExtension(Extension):

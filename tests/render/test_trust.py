@@ -36,6 +36,31 @@ def test_an_unsuitable_answer_is_explained_as_in_the_readme(tmp_path):
 
     assert result.returncode != 0
     assert not (tmp_path / "service").exists()
-    # The traceback above it may quote the line of code that has these words, too.
-    (message,) = re.findall(r"^ValueError: (Validation error .*)", result.stderr, re.MULTILINE)
-    assert quoted(message)
+    assert quoted(refusal(result))
+
+
+def test_what_is_no_choice_is_explained_without_a_traceback(tmp_path):
+    result = copier(tmp_path / "service", "--trust", "--data", "platform=fedora")
+
+    assert result.returncode != 0
+    assert not (tmp_path / "service").exists()
+    assert refusal(result).startswith("Invalid choice for 'platform': 'fedora' is not in ['debian-13', ")
+
+
+def test_any_other_error_keeps_its_traceback():
+    fault = (
+        "from jinja2 import Environment; from copying import CopyingExtension as X; Environment(extensions=[X]); 1 / 0"
+    )
+
+    python = subprocess.run(
+        [sys.executable, "-c", fault], cwd=TEMPLATE / "extensions", capture_output=True, text=True, check=False
+    )
+
+    assert python.stderr.startswith("Traceback ")
+    assert python.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def refusal(result: subprocess.CompletedProcess[str]) -> str:
+    """Give what an error says, after the warning that this working tree is not committed."""
+    warning = r"\A\S+: DirtyLocalWarning: .*\n  .*\n"
+    return re.sub(warning, "", result.stderr)

@@ -1,9 +1,14 @@
 """Answers last, and changed ones take effect; once updated, there is nothing more to update."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import yaml
 from history import KINDS, RELEASES
-from updating import Service
+from support import edit
+from updating import Service, git
 
 ANSWERS = {
     "project_name": 'Orders & "Returns"',
@@ -59,3 +64,32 @@ def test_changed_answers_take_effect(release: str, make, original):
     assert answers(service) == answers(fresh)
     for file in ("LICENSE", "README.md", "pyproject.toml", "Dockerfile", "tests/container/conftest.py"):
         assert service.text(file) == fresh.text(file)
+
+
+def test_template_given_by_a_relative_path_is_found_from_the_service(newer, without_uv, tmp_path):
+    here = tmp_path / "a" / "folder"
+    here.mkdir(parents=True)
+    env = {**os.environ, "PATH": without_uv}
+    command = [sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults", "--skip-tasks"]
+    subprocess.run([*command, os.path.relpath(newer.folder, here), "below/service"], cwd=here, env=env, check=True)
+    service = Service(here / "below" / "service", env)
+    git(service.folder, "init", "--quiet")
+    service.commit("Start from the template")
+    newer.release("1001.0.0")
+
+    service.update(version="1001.0.0")
+
+    answers = yaml.safe_load(service.text(".copier-answers.yml"))
+    assert (answers["_src_path"], answers["_commit"]) == (str(newer.folder), "v1001.0.0")
+
+
+def test_relative_path_of_a_template_becomes_absolute(make, newer):
+    service = make(template=newer)
+    relative = os.path.relpath(newer.folder, service.folder)
+    edit(service.folder / ".copier-answers.yml", (r"_src_path: [^\n]*", f"_src_path: {relative}"))
+    service.commit()
+    newer.release("1001.0.0")
+
+    service.update(version="1001.0.0")
+
+    assert f"_src_path: {newer.folder}\n" in service.text(".copier-answers.yml")

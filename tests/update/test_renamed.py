@@ -138,14 +138,14 @@ def test_a_new_name_typed_during_the_update_is_refused_with_the_cure(make):
 
     seen = type_into(service, service.update_command("--ask=package_name"), b"\x15orders\r")
 
-    assert "use --data package_name=orders instead" in seen
+    assert "rename by --data package_name=NEW" in seen
     assert service.files() == before
 
 
 def type_into(service: Service, command: str, keys: bytes) -> str:
     """Run a command on a terminal of its own, type once it asks, and leave at its answer; give what it wrote."""
     terminal, end = pty.openpty()
-    termios.tcsetwinsize(end, (24, 100))
+    termios.tcsetwinsize(end, (24, 80))
     env = {**service.env, "TERM": "xterm"}
     with subprocess.Popen(shlex.split(command), cwd=service.folder, env=env, stdin=end, stdout=end, stderr=end):
         os.close(end)
