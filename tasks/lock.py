@@ -66,6 +66,9 @@ def lock(uv: str) -> str | None:
     if python:
         command += ["--python", python]
     env = {name: text for name, text in os.environ.items() if name not in NOT_FOR_UV}
+    # A company's certificates: uv reads this variable, and what it may start, Git or pip in a build, reads its own.
+    if certificates := env.get("SSL_CERT_FILE"):
+        env = {"GIT_SSL_CAINFO": certificates, "PIP_CERT": certificates, **env}
     status = subprocess.run(command, env=env, timeout=TIMEOUT, check=False).returncode
     if not status:
         return None

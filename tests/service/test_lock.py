@@ -3,10 +3,13 @@
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,54 @@ def silent_index():
         thread.join()
         for connection, _ in accepted:
             connection.close()
+
+
+@contextmanager
+def git_over_tls(folder: Path):
+    """Serve a package's repository with a certificate that no system trusts; give its address and the certificate."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    openssl = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", *name, "-out", certificate, "-keyout", key)
+    subprocess.run(openssl, check=True, capture_output=True)
+    source, served = folder / "source", folder / "served"
+    source.mkdir()
+    (source / "pyproject.toml").write_text('[project]\nname = "house-rules"\nversion = "1"\n', encoding="utf-8")
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=Start"]):
+        subprocess.run(["git", *command], cwd=source, check=True)
+    subprocess.run(["git", "clone", "--quiet", "--bare", source, served / "house-rules.git"], check=True)
+    subprocess.run(["git", "update-server-info"], cwd=served / "house-rules.git", check=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=served)) as server:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"https://localhost:{server.server_port}/house-rules.git", certificate
+        server.shutdown()
+        thread.join()
+
+
+def test_certificates_that_one_variable_names_are_good_for_git_too(tmp_path, nothing_cached):
+    folder = tmp_path / "service"
+    folder.mkdir()
+    (folder / ".python-version").write_text("3.13\n", encoding="utf-8")
+    with git_over_tls(tmp_path) as (address, certificate):
+        (folder / "pyproject.toml").write_text(
+            '[project]\nname = "service"\nversion = "1"\nrequires-python = ">=3.13"\n'
+            f'dependencies = ["house-rules @ git+{address}"]\n',
+            encoding="utf-8",
+        )
+        env = {name: text for name, text in nothing_cached.items() if name != "GIT_SSL_CAINFO"}
+        lock = subprocess.run(
+            [sys.executable, TEMPLATE / "tasks/lock.py"],
+            cwd=folder,
+            env={**env, "SSL_CERT_FILE": str(certificate)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "uv.lock is up to date." in lock.stderr, lock.stderr
 
 
 @pytest.fixture
