@@ -1,7 +1,8 @@
 """Measures every combination whose image can be built here, and writes the table of all in docs/combinations.md.
 
 What was verified comes from the results of a whole `make test ARGS=--every-combination`. Each round loads all services
-in turn, so a ratio compares what ran beside each other.
+in turn, so a ratio compares what ran beside each other. A combination that can't be built here, because it needs Ubuntu's
+packages, keeps the row that it has in the page, and its date.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from machine import install, say, service_python
@@ -120,7 +122,7 @@ def read_results(files: list[Path]) -> list[Combination]:
             sys.exit(f"There is no {file}: run `{TESTS}` first, which writes it.")
         for case in ET.parse(file).iter("testcase"):
             outcomes = {child.tag for child in case}
-            # Ubuntu's archive doesn't answer everywhere.
+            # Not everybody names a mirror of Ubuntu.
             if "skipped" in outcomes and "ubuntu-" in case.get("name", ""):
                 continue
             passed = not outcomes & {"failure", "error", "skipped"}
@@ -210,16 +212,19 @@ def ratio(one: Combination, default: Combination, what: str) -> str:
 def write(combinations: list[Combination], machine: dict[str, object], rounds: int) -> None:
     """Write the page."""
     default = next(one for one in combinations if one.name == "-".join(DEFAULT))
+    page = PAGE.read_text(encoding="utf-8")
     rows = []
     for one in combinations:
-        cells = [one.platform, one.framework, one.server, "yes" if "checks" in one.passed else "no"]
-        if one.size:
-            cells += ["yes" if what in one.passed else "no" for what in ("promises", "stops")]
-            cells += [f"{one.size / 1e6:.0f} MB", f"{statistics.median(one.starts):.2f} s"]
-            cells += [ratio(one, default, what) for what in LOADS]
-        else:
-            cells += 7 * ["-"]
-        rows.append(f"| {' | '.join(cells)} |")
+        which = f"| {one.platform} | {one.framework} | {one.server} |"
+        if not one.size:
+            kept = re.search(rf"^{re.escape(which)}.*", page, re.MULTILINE)
+            rows.append(kept[0] if kept else which + 9 * " - |")
+            continue
+        cells = ["yes" if what in one.passed else "no" for what in ("checks", "promises", "stops")]
+        cells += [str(datetime.now(UTC).date())]
+        cells += [f"{one.size / 1e6:.0f} MB", f"{statistics.median(one.starts):.2f} s"]
+        cells += [ratio(one, default, what) for what in LOADS]
+        rows.append(f"{which} {' | '.join(cells)} |")
     absolute = ", ".join(f"{statistics.median(default.rates[what]):.0f} ({what})" for what in LOADS)
     PAGE.write_text(
         f"""# Every combination
@@ -231,8 +236,8 @@ measuring, with stand-ins for the base images where these can't be pulled, on a 
 - **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They ran on the
   platform's Python; a platform with the same Python as another has the same files but for the image's.
 - **Promises:** its image passes all tests that a service has of its image. **Stops:** stopped under load by SIGTERM and
-  SIGINT, it loses no request that it took on, and ends with status 0. A dash: it was not built, because its
-  base image could not be had.
+  SIGINT, it loses no request that it took on, and ends with status 0.
+- **Verified:** the day of these tests and measurements. An older day: the platform's base image could not be had since.
 - **Image:** all layers, that of the base image included. **Start:** from `docker run` to the first 200 of `/livez`, median.
 - **Answers per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
   in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request id and access log.
@@ -242,8 +247,8 @@ measuring, with stand-ins for the base images where these can't be pulled, on a 
 uWSGI closes each connection after its answer, the others keep it. As they come, uWSGI serves one request per worker at once,
 Gunicorn and Granian four with WSGI, and ASGI servers any number: that alone decides what waits, as the last column shows.
 
-| platform | framework | server | checks | promises | stops | image | start | trivial | realistic | realistic, 16 threads |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| platform | framework | server | checks | promises | stops | verified | image | start | trivial | realistic | realistic, 16 threads |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
         + "\n".join(rows)
         + "\n",

@@ -13,22 +13,27 @@ SUITES = {
     "ubuntu-26.04": "resolute",
     "python-3.14": "trixie",
 }
-DOES_NOT_ANSWER = 3  # tools/engine's exit status
+NO_UBUNTU_MIRROR = 4  # tools/engine's exit status
 
 
 @functools.cache
-def fetch(suite: str) -> subprocess.CompletedProcess[str]:
-    """Fetch the package lists of a suite, or try to, once."""
-    command = [TEMPLATE / "tools/engine", "lists", suite]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run tools/engine, once with the same arguments."""
+    return subprocess.run([TEMPLATE / "tools/engine", *command], check=False, capture_output=True, text=True)
+
+
+def use(*command: str) -> str:
+    """Have tools/engine use an archive; give what it prints. What needs Ubuntu's is skipped, in CI too, if nobody names it."""
+    result = run(*command)
+    if result.returncode == NO_UBUNTU_MIRROR:
+        pytest.skip(
+            f"NOT CHECKED: {' '.join(command)} needs Ubuntu's packages, and ENGINE_UBUNTU_MIRROR names no mirror"
+        )
+    if result.returncode:
+        missing(f"{' '.join(command)}: {result.stderr.strip().splitlines()[-1]}")
+    return result.stdout.strip()
 
 
 def lists(suite: str) -> str:
-    """Give the apt configuration that has the package lists of a suite; where these can't be had, skip or fail."""
-    result = fetch(suite)
-    if result.returncode == DOES_NOT_ANSWER and suite in {"noble", "resolute"}:
-        # Not everybody who works on the template reaches it, CI included.
-        pytest.skip(f"NOT CHECKED: Ubuntu's package archive does not answer, so nobody knows what {suite} has")
-    if result.returncode:
-        missing(f"no package lists of {suite}: {result.stderr.strip().splitlines()[-1]}")
-    return result.stdout.strip()
+    """Give the apt configuration that has the package lists of a suite."""
+    return use("lists", suite)

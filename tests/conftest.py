@@ -15,7 +15,16 @@ from copier import run_copy
 from machine import MissingError, service_python
 from platforms import PLATFORMS
 from pythons import find_python
-from support import QUESTIONS, TEMPLATE, Render, Service, engine, missing, readme_command
+from support import (
+    QUESTIONS,
+    TEMPLATE,
+    Render,
+    Service,
+    engine,
+    exec_enters_containers,
+    missing,
+    readme_command,
+)
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -94,6 +103,12 @@ def use_engine() -> None:
         text=True,
     ).stdout
     os.environ.update(line.split("=", 1) for line in environment.rstrip("\0").split("\0"))
+    image = PLATFORMS["debian-13"].base_image
+    engine("stand-ins", image)
+    if not exec_enters_containers(image):
+        pytest.fail(
+            "this engine runs `docker exec` outside of the container, so nothing can be tested on it: use another"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What tests name: the template's folder, what it asks, and a service to run commands in."""
 
+import functools
 import os
 import re
 import shlex
@@ -52,6 +53,21 @@ def engine(*command: str) -> str:
     """Run tools/engine; give what it prints."""
     command = (TEMPLATE / "tools" / "engine", *command)
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def exec_enters_containers(image: str) -> bool:
+    """Say whether `docker exec` runs commands inside a container.
+
+    Under an engine whose own root was set by chroot, they see the machine's files, health checks too: whatever a test learns
+    by them is wrong.
+    """
+    docker = functools.partial(subprocess.run, check=False, capture_output=True, text=True)
+    start = ["docker", "run", "--detach", "--hostname=inside", image, "sleep", "infinity"]
+    container = subprocess.run(start, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    # The engine writes this file for each container.
+    seen = docker(["docker", "exec", container, "cat", "/etc/hostname"]).stdout
+    docker(["docker", "rm", "--force", container])
+    return seen.strip() == "inside"
 
 
 def missing(reason: str) -> None:
