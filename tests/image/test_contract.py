@@ -111,6 +111,20 @@ def test_image_is_at_most_50_megabytes_above_its_base(image):
     assert sum(ours) <= 50e6, ours
 
 
+def test_records_of_packages_are_those_of_the_files(image):
+    """But for what the base image leaves out, such as documents, and the static copy of tini."""
+    differing = set(verify(image.name)) - set(verify("debian:trixie-slim"))
+
+    # Our own packages' documents are left out as the base's are.
+    assert [line for line in differing if "/usr/share/" not in line] == ["missing     /usr/bin/tini-static"]
+
+
+def verify(name: str) -> list[str]:
+    """Give where files differ from what dpkg's records say."""
+    command = ["run", "--rm", "--user=0", "--entrypoint=sh", name, "-c", "dpkg --verify || true"]
+    return docker(*command).splitlines()
+
+
 def test_healthcheck_needs_no_program_of_its_own(image):
     check = image.inspect()["Config"]["Healthcheck"]["Test"]
 

@@ -67,3 +67,8 @@ def test_python_is_the_one_that_the_label_says(platform, suite, server):
         else:
             assert f"python{platform.python}" in pythons
             assert [name for name, version in pythons.items() if not version.startswith(platform.python)] == []
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
+def test_init_for_commands_can_be_installed(suite):
+    assert "tini" in install(suite, "tini")

@@ -106,3 +106,18 @@ def test_shared_files_are_merged_and_stay_deleted(make, newer):
         assert service.text(file).startswith(ours)
         assert service.text(file).endswith("# The template's\n")
     assert not (service.folder / ".envrc").exists()
+
+
+def test_what_a_service_needs_to_start_stays(make, newer):
+    service = make(template=newer)
+    append(newer.source("tests/container/conftest.py"), "# The template's")
+    newer.release("1001.0.0")
+    append(service.folder / "example.env", "API_TOKEN=example-token")
+    append(service.folder / "tests/container.toml", 'networks = ["backend"]')
+    service.commit()
+
+    service.update(version="1001.0.0")
+
+    assert service.conflicts() == []
+    assert service.text("example.env").endswith("\nAPI_TOKEN=example-token\n")
+    assert service.text("tests/container.toml").endswith('\nnetworks = ["backend"]\n')

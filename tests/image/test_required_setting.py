@@ -1,0 +1,89 @@
+"""A service with a required setting: example.env gives it to the build and to the tests of the image."""
+
+import re
+
+import pytest
+from building import BuildError, build, prove
+from support import Service, edit, engine
+
+# Read when the application is imported, as many services do.
+AT_IMPORT = "\n\nsettings = environ.to_config(Config)\n"
+TOKEN = "API_TOKEN=example-token\n"
+LITERAL = "a \"b\" '$HOME' `c` \\\\ #d =e "
+
+
+def scaffold_with_bases(scaffold, **answers: str) -> Service:
+    """Make a service, and have its base images."""
+    service = scaffold(dockerfile_syntax="", **answers)
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
+    engine("stand-ins", *images)
+    return service
+
+
+@pytest.mark.parametrize("framework", ["flask", "django", "fastapi"])
+def test_required_setting_needs_an_example_and_no_more(framework, scaffold):
+    service = scaffold_with_bases(scaffold, framework=framework)
+    folder = service.folder
+    edit(folder / "src/my_service/config.py", (r"\Z", "    api_token: str = environ.var()\n"))
+    if framework != "django":  # whose settings are read at import anyway
+        edit(folder / "src/my_service/app.py", (r"\n\n\n(?=(async )?def |@|class |router)", AT_IMPORT + "\n\n"))
+        edit(folder / "tests/conftest.py", (r'"LOG_LEVEL": "DEBUG"', '"LOG_LEVEL": "DEBUG", "API_TOKEN": "token"'))
+    (folder / "tests/test_config.py").unlink()
+
+    with pytest.raises(BuildError, match=r"(?i)api_token"):
+        build(folder, f"required-{framework}")
+    edit(folder / "example.env", (r"\Z", TOKEN))
+
+    service.run("uv sync --locked")
+    assert " passed" in service.run("uv run --locked --env-file example.env pytest")
+    image = build(folder, f"required-{framework}")
+    assert "API_TOKEN" not in image.run("env")
+    prove(service, image)
+
+
+def test_values_are_read_literally_and_leave_no_trace(copy, image):
+    edit(copy.folder / "example.env", (r"\Z", f"\n# A comment=1\nLITERAL={LITERAL}".replace("\\", "\\\\")))
+    check = f"import os\n\nassert os.environ.get('LITERAL', {LITERAL!r}) == {LITERAL!r}, os.environ['LITERAL']\nimport environ"
+    edit(copy.folder / "src/my_service/app.py", (r"import environ", check.replace("\\", "\\\\")))
+
+    literal = build(copy.folder, "my-service:literal")
+
+    assert "LITERAL" not in literal.run("env")
+    assert literal.layers[:-1] == image.layers[:-1]
+    assert "$HOME" not in literal.log
+
+
+@pytest.mark.parametrize("line", ["API_TOKEN", "export API_TOKEN=1", "API-TOKEN=1", "=1"])
+def test_malformed_example_is_named(line, copy):
+    edit(copy.folder / "example.env", (r"\Z", f"{line}\n"))
+
+    with pytest.raises(BuildError, match=r"example\.env: give each of these lines the form NAME=value") as error:
+        build(copy.folder, "my-service:malformed")
+
+    assert line in str(error.value)
+
+
+def test_service_without_example_still_builds(copy):
+    (copy.folder / "example.env").unlink()
+    (copy.folder / "tests/container.toml").unlink()
+
+    prove(copy, build(copy.folder, "my-service:no-example"), "-k ready")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reason"),
+    [
+        ("example.env", "API_TOKEN\n", 'is "API_TOKEN": write NAME=value'),
+        ("tests/container.toml", "memory = 512m\n", "correct its TOML"),
+        ("tests/container.toml", 'memorry = "512m"\n', "memorry is unknown"),
+        ("tests/container.toml", "[run]\nmemmory = 1\n", "memmory is no option of docker.run"),
+    ],
+)
+def test_malformed_files_of_the_tests_are_named(file, text, reason, copy, image):
+    (copy.folder / file).write_text(text)
+
+    with pytest.raises(AssertionError) as error:
+        prove(copy, image, "-k ready")
+
+    assert file in str(error.value)
+    assert reason in str(error.value)
