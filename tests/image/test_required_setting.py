@@ -8,6 +8,7 @@ from support import Service, edit, engine
 
 # Read when the application is imported, as many services do.
 AT_IMPORT = "\n\nsettings = environ.to_config(Config)\n"
+ENVIRONMENT = '\nimport os\n\nimport environ\n\nos.environ["API_TOKEN"] = "token"\n'
 TOKEN = "API_TOKEN=example-token\n"
 LITERAL = "a \"b\" '$HOME' `c` \\\\ #d =e "
 
@@ -25,9 +26,11 @@ def test_required_setting_needs_an_example_and_no_more(framework, scaffold):
     service = scaffold_with_bases(scaffold, framework=framework)
     folder = service.folder
     edit(folder / "src/my_service/config.py", (r"\Z", "    api_token: str = environ.var()\n"))
-    if framework != "django":  # whose settings are read at import anyway
+    if framework == "django":
+        edit(folder / "tests/settings.py", (r"os\.environ \|= {\n", 'os.environ |= {\n    "API_TOKEN": "token",\n'))
+    else:
         edit(folder / "src/my_service/app.py", (r"\n\n\n(?=(async )?def |@|class |router)", AT_IMPORT + "\n\n"))
-        edit(folder / "tests/conftest.py", (r'"LOG_LEVEL": "DEBUG"', '"LOG_LEVEL": "DEBUG", "API_TOKEN": "token"'))
+        edit(folder / "tests/conftest.py", (r"\nimport environ\n", ENVIRONMENT), (r'"DEBUG"', '"DEBUG", **os.environ'))
     (folder / "tests/test_config.py").unlink()
 
     with pytest.raises(BuildError, match=r"(?i)api_token"):
@@ -35,7 +38,7 @@ def test_required_setting_needs_an_example_and_no_more(framework, scaffold):
     edit(folder / "example.env", (r"\Z", TOKEN))
 
     service.run("uv sync --locked")
-    assert " passed" in service.run("uv run --locked --env-file example.env pytest")
+    assert " passed" in service.run("uv run --locked pytest")
     image = build(folder, f"required-{framework}")
     assert "API_TOKEN" not in image.run("env")
     prove(service, image)
