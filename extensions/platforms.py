@@ -250,6 +250,7 @@ SERVERS = {
             ("a worker that served 10,000 requests", "it is replaced, after those that it has"),
             ("a body of any size, or of unknown length (chunked)", "it is passed on, and the application decides"),
             ("what isn't HTTP", "400"),
+            ("an address over 8 kB, where other servers take 30", "414"),
             ("a header over 32 kB, or more than 100 of them", "431"),
             (
                 "a client that stays silent in the middle of its request",
@@ -285,6 +286,10 @@ SERVERS = {
             (
                 "a request that hangs",
                 "it goes on: Granian ends no request, so give what you call a timeout",
+            ),
+            (
+                "a worker of which all hangs",
+                "the others don't take over: its share of new connections waits, and so do some probes",
             ),
             ("a worker that dies", "it is replaced; its requests are lost"),
             ("a worker that holds more than `WEB_MAX_RSS`", "it is replaced, after the requests that it has"),
