@@ -1,12 +1,19 @@
 """Every framework on every server and Python: it locks, installs, passes its own checks and serves."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import signal
+import socket
 import subprocess
+import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -14,7 +21,7 @@ import names
 import pytest
 from demo import free_port, wait_until_ready
 from offered import PAIRS, can_be_compiled_here, install
-from support import Service
+from support import Service, edit
 
 # One platform for each Python: others with the same have the same files, but for the image's. See tests/render/.
 PLATFORMS = ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-26.04"]
@@ -44,6 +51,60 @@ SHOW_OPTIONS = {
     "granian": "from granian.cli import cli; print(cli.make_context('', ['x'], auto_envvar_prefix='GRANIAN').params)",
     "uvicorn": "from uvicorn import main; print(main.make_context('', ['x'], auto_envvar_prefix='UVICORN').params)",
 }
+
+
+# One platform is enough for what depends on the server.
+ABUSED = [combination for combination in SERVED if combination[0] == "debian-12"]
+# Makes servers log as in the image; uWSGI's own messages go elsewhere.
+LOG_CONFIG = {
+    "granian": " --log-config etc/logging.json",
+    "gunicorn": " --log-config-json etc/logging.json",
+    "uvicorn": " --log-config etc/logging.json",
+}
+# Added to a file of the service: a page that fails with a long traceback, and one that reads the body of a request.
+FAIL = """
+
+def ping(depth):  # type: ignore
+    return pong(depth - 1) if depth else 1 / 0
+
+
+def pong(depth):  # type: ignore
+    return ping(depth)
+
+"""
+PAGES = {
+    "flask": (
+        "wsgi.py",
+        """
+application.add_url_rule("/fail", "fail", lambda: ping(100))
+""",
+    ),
+    "django": (
+        "urls.py",
+        """
+from django.urls import path
+urlpatterns.append(path("fail", lambda request: ping(100)))
+""",
+    ),
+    "fastapi": (
+        "app.py",
+        """
+from fastapi import Request
+
+router.add_api_route("/fail", lambda: ping(100))
+
+
+@router.post("/upload")
+async def upload(request: Request) -> int:
+    return len(await request.body())
+""",
+    ),
+}
+HEADERS = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+# What becomes long in JSON, and would end a line or a field of it.
+HOSTILE = b"GET /" + 300 * b"%0a%22%00" + HEADERS + b"User-Agent: " + 250 * b'\xff"}\\' + b"\r\n\r\n"
+FAILING = b"GET /fail" + HEADERS + b"\r\n"
+ALIVE = b"GET /livez" + HEADERS + b"\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +198,125 @@ def test_no_package_can_have_the_name_of_a_dependency(service):
         for module in modules:
             if module.isidentifier() and module.islower() and not module.endswith("__mypyc"):
                 assert names.check_package_name(module), f"{name} imports as {module}, and that is accepted"
+
+
+@dataclass
+class Server:
+    """A running server, and the pipe that it logs to."""
+
+    process: subprocess.Popen
+    port: int
+    output: int
+
+    def send(self, request: bytes) -> bytes:
+        """Send a request; give the first line of the response."""
+        # A response that never comes fails the test, on however slow a machine.
+        with socket.create_connection(("localhost", self.port), timeout=120) as connection:
+            connection.sendall(request)
+            return connection.makefile("rb").readline()
+
+    def flood(self, clients: int, requests: int) -> None:
+        """Have clients send requests at the same time, each as fast as it can."""
+        with ThreadPoolExecutor(clients) as threads:
+            for _ in threads.map(self.send, clients * (requests // 2 * [HOSTILE, FAILING])):
+                pass
+
+    def read(self, size: int, pause: float = 0) -> bytes:
+        """Read the log to its end, with a pause after so many bytes."""
+        written = b""
+        while data := os.read(self.output, size):
+            written += data
+            time.sleep(pause)
+        return written
+
+
+@pytest.fixture
+def serve(service, tmp_path, request) -> Iterator[Callable[[float], Server]]:
+    """Run a copy of the service that has more pages, and that waits so many seconds for a reader of its log."""
+    _, framework, server = request.node.callspec.params["service"]
+    folder = tmp_path / "src" / "my_service"
+    shutil.copytree(service.folder / "src" / "my_service", folder)
+    name, pages = PAGES[framework]
+    (folder / name).write_text((folder / name).read_text() + FAIL + pages)
+    readme = (service.folder / "README.md").read_text(encoding="utf-8")
+    command = next(line for line in readme.splitlines() if line.startswith("$ uv run ") and "etc/" in line)
+    servers = []
+
+    def serve(patience: float) -> Server:
+        edit(folder / "logs.py", (r"PATIENCE = 1\.0", f"PATIENCE = {patience}"))
+        port = free_port()
+        settings = {"LOG_FORMAT": "json", "PORT": str(port), "PYTHONPATH": str(folder.parent), "WEB_CONCURRENCY": "3"}
+        output, stdout = os.pipe()
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {command[2:]}{LOG_CONFIG.get(server, '')}"],
+            cwd=service.folder,
+            env={**service.env, **settings},
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        os.close(stdout)
+        servers.append(Server(process, port, output))
+        wait_until_ready(f"http://localhost:{port}/readyz", process)
+        return servers[0]
+
+    yield serve
+    for started in servers:
+        with suppress(ProcessLookupError):
+            os.killpg(started.process.pid, signal.SIGKILL)
+        started.process.wait()
+        os.close(started.output)
+
+
+@pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
+def test_lines_of_the_log_stay_whole_whatever_clients_send_and_however_slow_the_reader_is(serve):
+    server = serve(3600)
+    with ThreadPoolExecutor(1) as reader:
+        written = reader.submit(server.read, 4096, 0.001)
+        try:
+            server.flood(clients=16, requests=20)
+        finally:
+            server.process.terminate()
+
+    lines = [json.loads(line) for line in written.result().splitlines()]
+    assert sum(line["event"] == "request" for line in lines) == 16 * 20
+    assert sum("ZeroDivisionError" in line.get("exception", "") for line in lines) == 16 * 10
+    assert max(len(line) for line in written.result().splitlines()) > 4096
+
+
+@pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
+def test_probe_passes_though_nothing_reads_the_log_and_the_loss_is_told(serve):
+    server = serve(1.0)
+    server.flood(clients=16, requests=20)
+
+    assert b" 200 " in server.send(ALIVE)
+
+    with ThreadPoolExecutor(1) as reader:
+        written = reader.submit(server.read, 65536)
+        # Each worker tells what it lost, with the next line that it logs.
+        try:
+            server.flood(clients=16, requests=2)
+        finally:
+            server.process.terminate()
+    lines = [json.loads(line) for line in written.result().splitlines()]
+    lost = [int(line["event"].rpartition(" ")[2]) for line in lines if line["event"].startswith("lines lost")]
+    assert sum(lost) > 100
+
+
+@pytest.mark.parametrize(
+    "service", [combination for combination in ABUSED if combination[1] == "fastapi"], ids="-".join, indirect=True
+)
+def test_fault_of_a_client_is_one_short_line(serve):
+    server = serve(3600)
+    upload = b"POST /upload" + HEADERS
+    malformed = upload + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n"
+    incomplete = upload + b"Content-Length: 100\r\n\r\nhello"
+
+    assert b" 400 " in server.send(malformed)
+    with socket.create_connection(("localhost", server.port), timeout=120) as connection:
+        connection.sendall(incomplete)
+
+    server.process.terminate()
+    lines = [json.loads(line) for line in server.read(65536).splitlines()]
+    assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400]
+    assert [line for line in lines if line["level"] == "error"] == []
