@@ -211,7 +211,7 @@ SERVERS = {
         ),
         logs=(
             "uWSGI's messages are always at level `info`, and what it writes before it has read its settings is plain"
-            " text on standard error."
+            " text on standard error. While nothing reads the log, uWSGI drops those that it can't keep, and doesn't count them."
         ),
     ),
     "gunicorn": Server(
