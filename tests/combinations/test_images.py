@@ -1,16 +1,21 @@
 """Every framework on every server and platform: built, tested, stopped under load."""
 
 import asyncio
+import json
 import re
+import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import platforms
 import pytest
 from archives import use
-from building import Image, build, prove
+from building import Image, build, docker, prove
 from load import NOTE, finish, stop_under_load
 from offered import PAIRS, install
+from proxied import add_pages, address, ask, point, proxy
 from support import Service, engine
 
 # What every change is tested with: the others share their Python or their packages with one of these.
@@ -24,6 +29,14 @@ OTHERS = [(platform, *pair) for platform in platforms.PLATFORMS for pair in PAIR
 DEFAULT = ("debian-13", "flask", "uwsgi")
 # What a Django service can't start without.
 NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
+
+# Where the page /here is moved, by scheme: two frameworks say where in full, and how.
+REDIRECTS = {
+    scheme: {
+        (status, f"{origin}/here/") for status in (301, 307, 308) for origin in ("", f"{scheme}://service.example")
+    }
+    for scheme in ("http", "https")
+}
 
 # Around the application, whatever it is made of: it notes what it took on, and one page takes its time.
 SLOW = {
@@ -65,6 +78,8 @@ async def application(scope, receive, send):  # type: ignore
 class Combination:
     """A service of some combination, and its image."""
 
+    framework: str
+    server: str
     service: Service
     image: Image
     needed: list[str]
@@ -100,6 +115,8 @@ def combination(request, scaffold, use_engine) -> Combination:
     image = build(service.folder, f"my-service:{'-'.join(request.param)}")
     granian = server == "granian"
     return Combination(
+        framework,
+        server,
         install(service, platform, server),
         image,
         NEEDED.get(framework, []),
@@ -137,3 +154,135 @@ def test_stop_under_load_loses_no_request(combination, tmp_path):
     assert {status for status, _, _ in results} == {0}
     assert [lost for _, _, lost in results if lost] == []
     assert sum(len(outcomes.answered) for _, outcomes, _ in results) > 5 * len(signals), "there was hardly any load"
+
+
+def test_only_its_proxy_says_who_asks_for_what(combination, tmp_path):
+    framework = combination.framework
+    package = combination.image.run("python", "-c", "import my_service; print(*my_service.__path__)").strip()
+    module = add_pages(framework, combination.service.folder / "src/my_service", tmp_path)
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "proxy").mkdir()
+    with proxy(tmp_path / "proxy") as nginx:
+        service = docker(
+            "run",
+            "--detach",
+            "--read-only",
+            "--tmpfs=/tmp",
+            "--cap-drop=ALL",
+            "--env=WEB_CONCURRENCY=2",
+            "--env=ALLOWED_HOSTS=service.example",
+            f"--env=FORWARDED_ALLOW_IPS={address(nginx)}",
+            *combination.needed,
+            f"--volume={module}:{package}/{module.name}:ro",
+            f"--volume={tmp_path}/nothing:{package}/__pycache__:ro",
+            combination.image.name,
+        ).strip()
+        try:
+            point(tmp_path / "proxy", service)
+            ask_until_served(through := f"https://{address(nginx)}:8443")
+            direct = f"http://{address(service)}:8000"
+            forged = {
+                "Forwarded": "for=6.6.6.6;proto=https;host=evil.example",
+                "X_Forwarded_For": "6.6.6.6",
+                "X_Forwarded_Host": "evil.example",
+                "X_Forwarded_Proto": "javascript",
+            }
+            forged = {**forged, **{name.replace("_", "-"): text for name, text in forged.items()}}
+
+            # Through the proxy everything is the client's, whatever it says of itself.
+            status, headers, _ = ask(f"{through}/here", **forged)
+            assert (status, headers.get("Location")) in REDIRECTS["https"]
+            here = json.loads(ask(f"{through}/here/", **forged)[2])
+            assert here["url"] == "https://service.example/here/"
+            client = here["client"]
+            assert client not in {"6.6.6.6", address(nginx)}
+            # From elsewhere nothing is believed; the client is the same machine.
+            status, headers, _ = ask(f"{direct}/here", **forged)
+            assert (status, headers.get("Location")) in REDIRECTS["http"]
+            here = json.loads(ask(f"{direct}/here/", **forged)[2])
+            assert here == {"url": "http://service.example/here/", "client": client}
+            # Another host is refused, whoever names it.
+            for address_ in (through, direct):
+                for path in ("/here", "/here/"):
+                    status, headers, _ = ask(f"{address_}{path}", Host="evil.example")
+                    assert (status, "Location" in headers) == (400, False)
+            for request in (b"CONNECT evil.example:443 HTTP/1.1", b"GET http://evil.example/here HTTP/1.1"):
+                answer = send(address(service), request + b"\r\nHost: service.example\r\nConnection: close\r\n\r\n")
+                assert b"\r\nlocation: http://evil.example" not in answer.lower(), answer
+                assert b"\r\nlocation: https://evil.example" not in answer.lower(), answer
+            lines = [json.loads(line) for line in docker("logs", service).splitlines() if '"request"' in line]
+            assert {line["client"] for line in lines if line["path"].startswith("/here")} == {client}
+        finally:
+            print(docker("logs", service))
+            docker("rm", "--force", service)
+
+
+def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
+    framework, server = combination.framework, combination.server
+    package = combination.image.run("python", "-c", "import my_service; print(*my_service.__path__)").strip()
+    module = add_pages(framework, combination.service.folder / "src/my_service", tmp_path)
+    (tmp_path / "nothing").mkdir()
+    service = docker(
+        "run",
+        "--detach",
+        "--read-only",
+        "--tmpfs=/tmp",
+        "--cap-drop=ALL",
+        "--env=WEB_CONCURRENCY=2",
+        "--env=ALLOWED_HOSTS=service.example",
+        *combination.needed,
+        f"--volume={module}:{package}/{module.name}:ro",
+        f"--volume={tmp_path}/nothing:{package}/__pycache__:ro",
+        combination.image.name,
+    ).strip()
+    try:
+        ask_until_served(direct := f"http://{address(service)}:8000")
+        form = {"Content_Type": "multipart/form-data; boundary=x"}
+        start = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        for megabytes, expected in ((9, 200), (11, 413)):
+            size = megabytes * 1024 * 1024
+            file = start + bytes(size) + b"\r\n--x--\r\n"
+            chunked = 411 if framework != "fastapi" and server != "gunicorn" else expected
+            uploads = [("/raw", bytes(size), {})]
+            if framework != "fastapi":
+                uploads.append(("/upload", file, form))
+            for path, body, headers in uploads:
+                status, _, text = ask(f"{direct}{path}", body, **headers)
+                assert status == expected, text
+                assert status != 200 or json.loads(text) == {"size": size}
+                # Without a length it is sent in chunks.
+                status, _, text = ask(f"{direct}{path}", iter([body[:1000], body[1000:]]), **headers)
+                assert status == chunked, text
+                assert status != 200 or json.loads(text) == {"size": size}
+        # A body that breaks off is nobody's error but the client's.
+        send(
+            address(service),
+            b"POST /raw HTTP/1.1\r\nHost: service.example\r\nContent-Length: 100000\r\n\r\npart",
+            False,
+        )
+        ask_until_served(direct)
+        assert "Traceback" not in docker("logs", service)
+    finally:
+        print(docker("logs", service))
+        docker("rm", "--force", service)
+
+
+def ask_until_served(url: str) -> None:
+    """Return when probes pass."""
+    deadline = time.monotonic() + 120
+    while True:
+        with suppress(OSError):
+            if ask(f"{url}/livez")[0] == 200:
+                return
+        assert time.monotonic() < deadline, f"{url} serves nothing"
+        time.sleep(0.2)
+
+
+def send(host: str, request: bytes, wait: bool = True) -> bytes:
+    """Send a request as it is; give what is answered, or go away."""
+    answer = b""
+    with socket.create_connection((host, 8000), timeout=60) as client, suppress(ConnectionResetError):
+        client.sendall(request)
+        while wait and (data := client.recv(65536)):
+            answer += data
+    return answer

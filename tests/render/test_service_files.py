@@ -28,9 +28,11 @@ EXPECTED = [
     "pyproject.toml",
     "src/my_service/__init__.py",
     "src/my_service/access.py",
+    "src/my_service/bodies.py",
     "src/my_service/config.py",
     "src/my_service/health.py",
     "src/my_service/logs.py",
+    "src/my_service/proxy.py",
     "tests/container.toml",
     "tests/container/__init__.py",
     "tests/container/conftest.py",
@@ -40,12 +42,21 @@ EXPECTED = [
     "tests/container/test_lifecycle.py",
     "tests/container/test_requests.py",
     "tests/test_access.py",
+    "tests/test_bodies.py",
     "tests/test_config.py",
     "tests/test_health.py",
     "tests/test_logs.py",
+    "tests/test_proxy.py",
 ]
 OF_FRAMEWORK = {
-    "flask": ["src/my_service/app.py", "src/my_service/wsgi.py", "tests/conftest.py", "tests/test_app.py"],
+    "flask": [
+        "src/my_service/app.py",
+        "src/my_service/hosts.py",
+        "src/my_service/wsgi.py",
+        "tests/conftest.py",
+        "tests/test_app.py",
+        "tests/test_hosts.py",
+    ],
     "django": [
         "manage.py",
         "src/my_service/settings.py",
@@ -56,7 +67,14 @@ OF_FRAMEWORK = {
         "tests/settings.py",
         "tests/test_views.py",
     ],
-    "fastapi": ["src/my_service/app.py", "src/my_service/asgi.py", "tests/conftest.py", "tests/test_app.py"],
+    "fastapi": [
+        "src/my_service/app.py",
+        "src/my_service/asgi.py",
+        "src/my_service/hosts.py",
+        "tests/conftest.py",
+        "tests/test_app.py",
+        "tests/test_hosts.py",
+    ],
 }
 OF_SERVER = {
     "uwsgi": ["etc/uwsgi.ini", "tests/container/test_stop.py"],
