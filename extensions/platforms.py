@@ -414,6 +414,13 @@ def check_framework(framework: str, package_name: str, answers_file: PurePath) -
     return f"start a new service\nA {before[1]} service can't become one of {framework}: its code would be another's."
 
 
+def hidden_modules(package_name: str, service: PurePath) -> str:
+    """Return, line by line, the modules of an example for Django in whose place a service has packages."""
+    package = Path("src", package_name)
+    names = ("settings", "urls", "views")
+    return "\n".join(f"{package / name}.py" for name in names if Path(service, package, name).is_dir())
+
+
 class PlatformsExtension(Extension):
     """The global `stack`, the choices of each question, and a check."""
 
@@ -428,3 +435,4 @@ class PlatformsExtension(Extension):
             pythons=PYTHONS,
         )
         environment.filters["check_framework"] = check_framework
+        environment.filters["hidden_modules"] = hidden_modules

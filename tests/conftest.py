@@ -77,7 +77,7 @@ class FolderScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         _, folder, *_ = nodeid.split("/")
-        if folder in {"combinations", "render"}:
+        if folder in {"combinations", "foreign", "render"}:
             return nodeid.partition("[")[2] or nodeid
         return nodeid.partition("::")[0] if folder == "extensions" else folder
 

@@ -45,6 +45,29 @@ MARKERS = {b"<<<<<<< before updating", b">>>>>>> after updating"}
 MEMORY = "/dev/shm"
 OTHERS_FOLDERS = {"node_modules", "site-packages"}
 
+# What an existing service may have that an adoption replaces or ignores: in which files, on which lines, and what of it.
+REQUIREMENTS = r"requirements?[^/]*\.(txt|in)|(.*/)?requirements/.+\.(txt|in)|pyproject\.toml|setup\.(py|cfg)|Pipfile"
+SERVERS = (
+    r"bjoern|cheroot|daphne|fastapi\[(?:all|standard)\b[^]]*\]|granian|gunicorn|hypercorn|meinheld|mod[-_]wsgi|pyuwsgi|"
+    r"uvicorn|uvicorn-worker|uwsgi|waitress"
+)
+REPLACED = "is replaced by the template's way to start a process"
+CONTENT_WARNINGS = (
+    (
+        REQUIREMENTS,
+        rf"""(?<![\w.\[/-])(?i:{SERVERS})(?=[\s"'\[<>=!~;,@\\]|$)""",
+        "is a web server, and the template brings its own",
+    ),
+    (REQUIREMENTS, r"\bdjango-environ\b", "hides environ-config, whose module is called environ, too"),
+    (r"(.*[/.])?Dockerfile[^/]*", r"^(?i:CMD|ENTRYPOINT)\b.*", REPLACED),
+    (r"(.*/)?(docker-)?compose[^/]*\.ya?ml", r"^\s+(?:command|entrypoint):.*", REPLACED),
+    (r"Procfile", r"^[\w-]+:.*", REPLACED),
+)
+# Step 5 of docs/adopt.md connects these with the service's own.
+BRIDGES = r"src/[^/]+/[aw]sgi\.py"
+# Where frameworks keep what belongs to the application, and is imported by nothing.
+DATA_FOLDERS = {"alembic", "locale", "migrations", "static", "templates"}
+
 CURRENT, BEHIND, CONFLICTS, AHEAD, FAILED, OTHER = "current", "behind", "conflicts", "ahead", "failed", "other"
 
 
@@ -391,15 +414,44 @@ def show_adoption(options: argparse.Namespace, work: Path) -> int:
         raise PreviewError(f"copier copy fails: {one_line(copier.stderr)}")
     found = changes(clone)
     kept = git_paths(clone, "ls-tree", "-r", "--name-only", "HEAD") - {*found.changed, *found.removed}
-    lists = {"added": found.added, "changed": found.changed, "left alone": sorted(kept)}
+    lists = {
+        "added": found.added,
+        "changed": found.changed,
+        "left alone": sorted(kept),
+        "warnings": list(dict.fromkeys(warnings(clone, found))),
+    }
     if options.json:
-        print(json.dumps({name.replace(" ", "_"): paths for name, paths in lists.items()}, indent=2))
+        print(json.dumps({name.replace(" ", "_"): lines for name, lines in lists.items()}, indent=2))
     else:
-        for name, paths in lists.items():
-            print(f"{name}: {len(paths)}", *(f"  {path}" for path in paths), sep="\n")
+        for name, lines in lists.items():
+            print(f"{name}: {len(lines)}", *(f"  {line}" for line in lines), sep="\n")
     if unsaved := [path for path in found.added if os.path.lexists(options.folder / path)]:
         raise PreviewError(f"git doesn't have these files, which would be overwritten: {', '.join(unsaved)}")
     return 0
+
+
+def warnings(clone: Path, found: Changes) -> Iterator[str]:
+    """Name what an adoption replaces or ignores, although the service may depend on it; docs/adopt.md says what to do."""
+    own = git_paths(clone, "ls-tree", "-r", "--name-only", "HEAD")
+    for path in sorted(own):
+        wanted = [(line, warning) for file, line, warning in CONTENT_WARNINGS if re.fullmatch(file, path)]
+        for number, line in enumerate(git(clone, "show", f"HEAD:./{path}").splitlines() if wanted else (), 1):
+            if not line.lstrip().startswith("#"):
+                for pattern, warning in wanted:
+                    yield from (f"{path}, line {number}: {what.strip()} {warning}" for what in re.findall(pattern, line))
+    for path in found.changed:
+        if path == "docker-entrypoint.sh":
+            yield f"{path}: {REPLACED}"
+        elif re.fullmatch(r"(src|tests)/.*\.py", path) and not re.fullmatch(BRIDGES, path):
+            yield f"{path}: is replaced by another module of that name"
+    for path in found.added:
+        if f"{path.removesuffix('.py')}/__init__.py" in own:
+            yield f"{path}: is never imported, because {path.removesuffix('.py')}/ has the same name"
+        if re.fullmatch(r"src/[^/]+/__init__\.py", path):
+            yield f"{path}: your package is not there"
+    for folder, _, rest in sorted(path.partition("/") for path in own):
+        if (rest == "__init__.py" or (rest and folder in DATA_FOLDERS)) and folder not in {"src", "tests"}:
+            yield f"{folder}/: is not in the image, because it is not below src/"
 
 
 # --- Clones of services ----------------------------------------------------------------------

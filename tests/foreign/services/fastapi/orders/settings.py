@@ -1,0 +1,9 @@
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    api_token: str
+    uploads: str = '/tmp/uploads'
+
+
+settings = Settings()

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+flask --app orders db upgrade
+exec "$@"
