@@ -140,6 +140,7 @@ FRAMEWORKS = {
         dev_requirements=("django-stubs>=5.2.8", "pytest-django>=4.12.0"),
         files=(
             "src/PACKAGE/config.py",
+            "src/PACKAGE/migrations/__init__.py",
             "src/PACKAGE/settings.py",
             "src/PACKAGE/urls.py",
             "src/PACKAGE/views.py",

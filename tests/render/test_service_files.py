@@ -59,6 +59,7 @@ OF_FRAMEWORK = {
     ],
     "django": [
         "manage.py",
+        "src/my_service/migrations/__init__.py",
         "src/my_service/settings.py",
         "src/my_service/urls.py",
         "src/my_service/views.py",

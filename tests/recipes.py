@@ -1,0 +1,113 @@
+"""Carries out what a document says, in a service: steps that name a file and a place, and commands.
+
+A step is a sentence that ends with a colon, and a block of code: "In `FILE`, above `LINE`:", "In `FILE`, below `LINE`:",
+"At the end of `FILE`:" or "In a new file, `FILE`:". Imports go to the file's other imports. Commands are in console blocks.
+"""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+from support import Service
+
+CHECKS = ("uv run pytest --cov", "uv run ruff check", "uv run ruff format --check", "uv run mypy")
+
+
+def sections(document: str, level: int) -> dict[str, str]:
+    """Give the texts of a document by their headings of one level, each up to the next heading of this level or above."""
+    ticks = "#" * level
+    parts = re.split(rf"^(?=#{{1,{level}}} )", without_code(document), flags=re.MULTILINE)
+    found, start = {}, 0
+    for part in parts:
+        text, start = document[start : start + len(part)], start + len(part)
+        if text.startswith(f"{ticks} "):
+            title, _, body = text.partition("\n")
+            found[title.removeprefix(f"{ticks} ")] = body
+    return found
+
+
+def without_code(document: str) -> str:
+    """Blank what is in code blocks, where # is no heading; all else keeps its place."""
+    return re.sub(r"^( *)```.*?^\1```$", lambda block: " " * len(block[0]), document, flags=re.MULTILINE | re.DOTALL)
+
+
+def follow(text: str, service: Service, **env: str) -> list[str]:
+    """Do what a text says, step by step; give what was done, for a message."""
+    done = []
+    blocks = re.finditer(r"^( *)```(\w+)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        indent, language, code = block.groups()
+        code = re.sub(f"^{indent}", "", code, flags=re.MULTILINE)
+        if language == "console":
+            for command in commands(code):
+                run(command, service, **env)
+                done.append(command)
+        else:
+            before = text[: block.start()].rstrip().rpartition("\n\n")[2]
+            done.append(edit_file(" ".join(before.split()), code, service.folder))
+    assert done, f"no step: {text}"
+    return done
+
+
+def commands(code: str) -> list[str]:
+    """Give the commands in a console block, without their output; a backslash continues one in the next line."""
+    return [command.removeprefix("$ ") for command in re.findall(r"^\$ (?:.*\\\n)*.*$", code, re.MULTILINE)]
+
+
+def run(command: str, service: Service, **env: str) -> str:
+    """Run a line for a shell in the service's folder; give its output."""
+    result = subprocess.run(
+        ["bash", "-ec", command],
+        cwd=service.folder,
+        env={**service.env, **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}"
+    return result.stdout
+
+
+def edit_file(sentence: str, code: str, folder: Path) -> str:
+    """Put code where the end of a sentence says; give that part of it."""
+    place = re.search(
+        r"(?:[Ii]n `(?P<file>[^`]+)`, (?P<side>above|below) `(?P<line>[^`]+)`|[Aa]t the end of `(?P<end>[^`]+)`(?:, as [^:]+)?"
+        r"|[Ii]n a new file, `(?P<new>[^`]+)`):$",
+        sentence,
+    )
+    assert place, f"where to put this? {sentence}\n{code}"
+    path = folder / (place["file"] or place["end"] or place["new"])
+    if place["new"]:
+        assert not path.exists(), f"{path} exists"
+        path.write_text(code, encoding="utf-8")
+        return place[0]
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        imports, code = split_imports(code)
+        text = add_imports(text, imports)
+    if place["end"]:
+        text = f"{text}{code}" if code[0] == " " else f"{text}\n\n{code}"
+    else:
+        lines = text.splitlines(keepends=True)
+        found = [number for number, line in enumerate(lines) if line.strip() == place["line"]]
+        assert len(found) == 1, f"{path} has {len(found)} lines {place['line']}"
+        lines.insert(found[0] + (place["side"] == "below"), code if place["side"] == "below" else f"{code}\n")
+        text = "".join(lines)
+    path.write_text(text, encoding="utf-8")
+    return place[0]
+
+
+def split_imports(code: str) -> tuple[str, str]:
+    """Take the imports from the beginning of some code."""
+    imports = re.match(r"(?:(?:(?:import|from) .*)?\n)*", code)[0]
+    return imports, code[len(imports) :]
+
+
+def add_imports(text: str, imports: str) -> str:
+    """Put imports below the last one at the top of a module."""
+    last = max(node.end_lineno for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom))
+    lines = text.splitlines(keepends=True)
+    return "".join([*lines[:last], imports, *lines[last:]])
