@@ -438,7 +438,9 @@ def warnings(clone: Path, found: Changes) -> Iterator[str]:
         for number, line in enumerate(git(clone, "show", f"HEAD:./{path}").splitlines() if wanted else (), 1):
             if not line.lstrip().startswith("#"):
                 for pattern, warning in wanted:
-                    yield from (f"{path}, line {number}: {what.strip()} {warning}" for what in re.findall(pattern, line))
+                    yield from (
+                        f"{path}, line {number}: {what.strip()} {warning}" for what in re.findall(pattern, line)
+                    )
     for path in found.changed:
         if path == "docker-entrypoint.sh":
             yield f"{path}: {REPLACED}"

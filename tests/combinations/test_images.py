@@ -242,17 +242,20 @@ def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
         for megabytes, expected in ((9, 200), (11, 413)):
             size = megabytes * 1024 * 1024
             file = start + bytes(size) + b"\r\n--x--\r\n"
-            chunked = 411 if framework != "fastapi" and server != "gunicorn" else expected
+            refused_at_once = framework != "fastapi" and server != "gunicorn"
+            # Granian may close the connection before a client has read why.
+            statuses = {expected, 0} if (framework, server, expected) == ("fastapi", "granian", 413) else {expected}
             uploads = [("/raw", bytes(size), {})]
             if framework != "fastapi":
                 uploads.append(("/upload", file, form))
             for path, body, headers in uploads:
                 status, _, text = ask(f"{direct}{path}", body, **headers)
-                assert status == expected, text
+                assert status in statuses, text
                 assert status != 200 or json.loads(text) == {"size": size}
                 # Without a length it is sent in chunks.
-                status, _, text = ask(f"{direct}{path}", iter([body[:1000], body[1000:]]), **headers)
-                assert status == chunked, text
+                chunks = [body[:1000]] if refused_at_once else [body[:1000], body[1000:]]
+                status, _, text = ask(f"{direct}{path}", iter(chunks), **headers)
+                assert status in ({411} if refused_at_once else statuses), text
                 assert status != 200 or json.loads(text) == {"size": size}
         # A body that breaks off is nobody's error but the client's.
         send(

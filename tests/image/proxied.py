@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 
 from building import CERTIFICATES, docker
@@ -159,7 +160,10 @@ def point(folder: Path, service: str) -> None:
 
 
 def ask(url: str, body: object = None, **headers: str) -> tuple[int, dict[str, str], str]:
-    """Send a request, whoever signed the certificate; give status, headers and text of the response."""
+    """Send a request, whoever signed the certificate; give status, headers and text of the response.
+
+    The status is 0 if the connection was closed while the body was sent.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     opener = urllib.request.build_opener(
@@ -169,6 +173,14 @@ def ask(url: str, body: object = None, **headers: str) -> tuple[int, dict[str, s
     request = urllib.request.Request(url, data=body, headers={"Host": "service.example", **names})  # type: ignore[arg-type]
     try:
         with opener.open(request, timeout=60) as response:
-            return response.status, dict(response.headers), response.read().decode()
+            return response.status, _titled(response.headers), response.read().decode()
     except urllib.error.HTTPError as error:
-        return error.code, dict(error.headers), error.read().decode()
+        return error.code, _titled(error.headers), error.read().decode()
+    except urllib.error.URLError as error:
+        if body and isinstance(error.reason, BrokenPipeError | ConnectionResetError):
+            return 0, {}, ""
+        raise
+
+
+def _titled(headers: Message) -> dict[str, str]:
+    return {name.title(): text for name, text in headers.items()}
