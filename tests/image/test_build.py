@@ -28,7 +28,7 @@ def test_code_change_builds_the_application_alone_without_a_network(copy, image)
     assert [re.sub(r"^stage-\d+", "runtime", step) for step in ran] == ["application 1/1", "runtime 6/6"], changed.steps
     assert changed.layers[:-1] == image.layers[:-1]
     assert changed.layers[-1] != image.layers[-1]
-    assert changed.layer_sizes()[-1] < 64_000
+    assert changed.layer_sizes()[-1] < 128_000
 
 
 def test_configuration_change_installs_no_dependency(copy, image):

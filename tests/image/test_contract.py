@@ -133,7 +133,7 @@ def test_healthcheck_needs_no_program_of_its_own(image):
 
 def test_healthcheck_fails_while_nothing_serves(image):
     result = subprocess.run(
-        ["docker", "run", "--rm", image.name, "python", "-IS", "/app/etc/healthcheck.py"],
+        ["docker", "run", "--rm", "--entrypoint=python", image.name, "-IS", "/app/etc/healthcheck.py"],
         check=False,
         capture_output=True,
     )

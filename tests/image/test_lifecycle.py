@@ -92,7 +92,8 @@ def test_stop_under_load_loses_no_request(signal, options, busy_image):
     assert {status for status, _, _ in results} == {0}
     assert [lost for _, _, lost in results if lost] == []
     answered = sum(len(outcomes.answered) for _, outcomes, _ in results)
-    assert answered > 5 * STOPS, "there was hardly any load"
+    # How many there are, depends on the machine: two workers serve one at a time, and some take 2 s.
+    assert answered > 2 * STOPS, "there was hardly any load"
 
 
 def test_replacing_containers_one_by_one_loses_no_request(busy_image):

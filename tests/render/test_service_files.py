@@ -32,6 +32,7 @@ EXPECTED = [
     "src/my_service/config.py",
     "src/my_service/health.py",
     "src/my_service/logs.py",
+    "src/my_service/probes.py",
     "src/my_service/proxy.py",
     "tests/container.toml",
     "tests/container/__init__.py",
