@@ -87,9 +87,10 @@ OF_SERVER = {
 NAMES = {"flask", "django", "fastapi", "uwsgi", "gunicorn", "granian", "uvicorn"}
 
 LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
+OF_UPDATES = [".ci/copier.txt", ".ci/update", ".ci/with-token"]
 CI = {
-    "github": [".ci/update", ".github/workflows/test.yml", ".github/workflows/update.yml"],
-    "gitlab": [".ci/update", ".gitlab-ci.yml"],
+    "github": [*OF_UPDATES, ".github/workflows/test.yml", ".github/workflows/update.yml"],
+    "gitlab": [*OF_UPDATES, ".gitlab-ci.yml"],
     "none": [],
 }
 
@@ -167,7 +168,7 @@ def test_text_is_clean(service):
 def test_only_scripts_are_executable(service):
     executable = {name for name, path in files(service).items() if path.stat().st_mode & stat.S_IXUSR}
     assert executable == {name for name, path in files(service).items() if path.read_bytes().startswith(b"#!")}
-    assert executable - {".ci/update", "manage.py"} == {"docker-entrypoint.sh"}
+    assert executable - {*OF_UPDATES, "manage.py"} == {"docker-entrypoint.sh"}
 
 
 def test_only_what_updates_a_service_and_the_readme_speak_of_the_template(service):
@@ -175,10 +176,10 @@ def test_only_what_updates_a_service_and_the_readme_speak_of_the_template(servic
     inner_life = re.compile(r"copier|(?<!django\.)\btemplate\b|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
-        if name in {".copier-answers.yml", ".ci/update", ".github/workflows/update.yml"}:
+        if name in {".copier-answers.yml", *OF_UPDATES, ".github/workflows/update.yml"}:
             continue
         if name == ".gitlab-ci.yml":
-            text = text.partition("# Proposes the template's improvements")[0]
+            text = text.partition("# The last three propose the template's improvements")[0]
         if name == "README.md":
             text = text.partition("## Update it from the template")[0]
         assert not inner_life.search(text), name
@@ -214,8 +215,8 @@ def test_yaml_is_clean(service):
 
 def test_shell_is_clean(service):
     subprocess.run([tool("shellcheck"), "--shell=sh", service / ".envrc", service / "docker-entrypoint.sh"], check=True)
-    if (script := service / ".ci/update").exists():
-        subprocess.run([tool("shellcheck"), script], check=True)
+    if scripts := [*service.glob(".ci/update"), *service.glob(".ci/with-token")]:
+        subprocess.run([tool("shellcheck"), *scripts], check=True)
 
 
 def test_python_version_is_the_same_wherever_it_is_named(service):
