@@ -13,10 +13,13 @@ def test_demo_without_uv_on_the_path(template_clone, tmp_path):
     env["PATH"] = ":".join(
         folder for folder in env["PATH"].split(":") if folder != bin_of_tests and not Path(folder, "uv").exists()
     )
+    # The demo leaves its own uv and environment in the clone, and other tests expect a new one.
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", template_clone, clone], check=True)
     folder = tmp_path / "demo"
 
     demo = subprocess.run(
-        ["make", "demo", f"DIR={folder}"], cwd=template_clone, env=env, capture_output=True, text=True, check=False
+        ["make", "demo", f"DIR={folder}"], cwd=clone, env=env, capture_output=True, text=True, check=False
     )
 
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -27,7 +30,7 @@ def test_demo_without_uv_on_the_path(template_clone, tmp_path):
     assert f"the service lies in {folder}" in demo.stdout
 
     again = subprocess.run(
-        ["make", "demo", f"DIR={folder}"], cwd=template_clone, env=env, capture_output=True, text=True, check=False
+        ["make", "demo", f"DIR={folder}"], cwd=clone, env=env, capture_output=True, text=True, check=False
     )
     assert again.returncode != 0
     assert f"{folder} is not empty" in again.stderr

@@ -78,7 +78,8 @@ def test_a_renamed_package_is_merged(way, make, newer):
     assert not (service.folder / "src/my_service").exists()
     package = service.folder / "src/orders"
     assert sorted(path.name for path in package.iterdir()) == [
-        "__init__.py", "access.py", "added.py", "app.py", "config.py", "greetings.py", "health.py", "wsgi.py",
+        "__init__.py", "access.py", "added.py", "app.py", "bodies.py", "config.py", "greetings.py", "health.py",
+        "hosts.py", "probes.py", "proxy.py", "wsgi.py",
     ]  # fmt: skip
     health = (package / "health.py").read_text()
     assert health.startswith('"""Said by a newer release."""\n')
@@ -111,7 +112,7 @@ def test_a_conflict_in_a_renamed_package_is_named(way, make, newer):
         ("orders", "", "src/my_service can't become src/orders, which is there"),
         ("orders", "src/orders/\n", "src/orders is in the way of src/my_service"),
         ("class", "", '"class" is a Python keyword'),
-        ("../orders", "", '"../orders" is not'),
+        ("../orders", "", '"../orders" begins with no letter'),
     ],
 )
 def test_a_name_that_can_not_be_had_leaves_all_as_it_was(name: str, ignored: str, message: str, make):
