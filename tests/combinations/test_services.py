@@ -76,14 +76,20 @@ PAGES = {
     "flask": (
         "wsgi.py",
         """
+from flask import request
+
 application.add_url_rule("/fail", "fail", lambda: ping(100))
+application.add_url_rule("/upload", "upload", lambda: str(len(request.data)), methods=["POST"])
 """,
     ),
     "django": (
         "urls.py",
         """
 from django.urls import path
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 urlpatterns.append(path("fail", lambda request: ping(100)))
+urlpatterns.append(path("upload", csrf_exempt(lambda request: HttpResponse(len(request.body)))))
 """,
     ),
     "fastapi": (
@@ -207,6 +213,7 @@ class Server:
     process: subprocess.Popen
     port: int
     output: int
+    written: bytes = b""
 
     def send(self, request: bytes) -> bytes:
         """Send a request; give the first line of the response."""
@@ -223,11 +230,16 @@ class Server:
 
     def read(self, size: int, pause: float = 0) -> bytes:
         """Read the log to its end, with a pause after so many bytes."""
-        written = b""
         while data := os.read(self.output, size):
-            written += data
+            self.written += data
             time.sleep(pause)
-        return written
+        return self.written
+
+    def wait_for_requests(self, number: int) -> None:
+        """Return when the log has a line for so many requests, or has had the time for it."""
+        deadline = time.monotonic() + 120
+        while self.written.count(b'"event": "request"') < number and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 @pytest.fixture
@@ -280,6 +292,8 @@ def test_lines_of_the_log_stay_whole_whatever_clients_send_and_however_slow_the_
         written = reader.submit(server.read, 4096, 0.001)
         try:
             server.flood(clients=16, requests=20)
+            # Granian answers before a request's line is written, and doesn't wait for it when it stops.
+            server.wait_for_requests(16 * 20)
         finally:
             server.process.terminate()
 
@@ -308,16 +322,17 @@ def test_probe_passes_though_nothing_reads_the_log_and_the_loss_is_told(serve):
     assert sum(lost) > 100
 
 
-@pytest.mark.parametrize(
-    "service", [combination for combination in ABUSED if combination[1] == "fastapi"], ids="-".join, indirect=True
-)
-def test_fault_of_a_client_is_one_short_line(serve):
+@pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
+def test_fault_of_a_client_is_one_short_line(serve, request):
+    _, framework, name = request.node.callspec.params["service"]
+    # These don't say whether a chunked body is complete: the service refuses it, malformed or not.
+    refused = 411 if framework != "fastapi" and name in {"granian", "uwsgi"} else 400
     server = serve(3600)
     upload = b"POST /upload" + HEADERS
     malformed = upload + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nZZ\r\n"
     incomplete = upload + b"Content-Length: 100\r\n\r\nhello"
 
-    assert b" 400 " in server.send(malformed)
+    assert f" {refused} ".encode() in server.send(malformed)
     with socket.create_connection(("localhost", server.port), timeout=120) as connection:
         connection.sendall(incomplete)
 
@@ -325,5 +340,5 @@ def test_fault_of_a_client_is_one_short_line(serve):
     while written.count(b'"event": "request"') < 2:
         written += os.read(server.output, 65536)
     lines = objects(written)
-    assert [line["status"] for line in lines if line["event"] == "request"] == [400, 400]
+    assert [line["status"] for line in lines if line["event"] == "request"] == [refused, 400]
     assert [line for line in lines if line["level"] == "error"] == []
