@@ -27,6 +27,11 @@ def sections(document: str, level: int) -> dict[str, str]:
     return found
 
 
+def recipes_of(service: Service) -> dict[str, str]:
+    """Give what a service's README says of changing it, by heading."""
+    return sections(sections((service.folder / "README.md").read_text(encoding="utf-8"), 2)["Change it"], 3)
+
+
 def without_code(document: str) -> str:
     """Blank what is in code blocks, where # is no heading; all else keeps its place."""
     return re.sub(r"^( *)```.*?^\1```$", lambda block: " " * len(block[0]), document, flags=re.MULTILINE | re.DOTALL)
@@ -56,7 +61,7 @@ def commands(code: str) -> list[str]:
 
 
 def run(command: str, service: Service, **env: str) -> str:
-    """Run a line for a shell in the service's folder; give its output."""
+    """Run a line for a shell in the service's folder; give its output. What it exports, later commands have."""
     result = subprocess.run(
         ["bash", "-ec", command],
         cwd=service.folder,
@@ -68,13 +73,16 @@ def run(command: str, service: Service, **env: str) -> str:
         check=False,
     )
     assert result.returncode == 0, f"{command}\n{result.stdout}"
+    if command.startswith("export "):
+        service.env = {**service.env, **dict(re.findall(r"(\w+)=(\S+)", command))}
     return result.stdout
 
 
 def edit_file(sentence: str, code: str, folder: Path) -> str:
     """Put code where the end of a sentence says; give that part of it."""
     place = re.search(
-        r"(?:[Ii]n `(?P<file>[^`]+)`, (?P<side>above|below) `(?P<line>[^`]+)`|[Aa]t the end of `(?P<end>[^`]+)`(?:, as [^:]+)?"
+        r"(?:[Ii]n `(?P<file>[^`]+)`,(?: in [^,]+,)? (?P<side>above|below) `(?P<line>[^`]+)`"
+        r"|[Aa]t the end of `(?P<end>[^`]+)`(?:, as [^:]+)?"
         r"|[Ii]n a new file, `(?P<new>[^`]+)`):$",
         sentence,
     )
@@ -85,16 +93,18 @@ def edit_file(sentence: str, code: str, folder: Path) -> str:
         path.write_text(code, encoding="utf-8")
         return place[0]
     text = path.read_text(encoding="utf-8")
+    apart = ""  # what is between this code and the next
     if path.suffix == ".py":
         imports, code = split_imports(code)
         text = add_imports(text, imports)
+        apart = "\n"
     if place["end"]:
-        text = f"{text}{code}" if code[0] == " " else f"{text}\n\n{code}"
+        text = f"{text}{code}" if code[0] == " " else f"{text}{2 * apart}{code}"
     else:
         lines = text.splitlines(keepends=True)
-        found = [number for number, line in enumerate(lines) if line.strip() == place["line"]]
+        found = [number for number, line in enumerate(lines) if line.strip().removesuffix(" \\") == place["line"]]
         assert len(found) == 1, f"{path} has {len(found)} lines {place['line']}"
-        lines.insert(found[0] + (place["side"] == "below"), code if place["side"] == "below" else f"{code}\n")
+        lines.insert(found[0] + (place["side"] == "below"), code if place["side"] == "below" else f"{code}{apart}")
         text = "".join(lines)
     path.write_text(text, encoding="utf-8")
     return place[0]

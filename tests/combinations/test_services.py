@@ -21,6 +21,7 @@ import names
 import pytest
 from demo import free_port, wait_until_ready
 from offered import PAIRS, can_be_compiled_here, install
+from recipes import commands
 from support import Service, edit
 
 # One platform for each Python: others with the same have the same files, but for the image's. See tests/render/.
@@ -156,6 +157,52 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
         finally:
             server.kill()
             print((tmp_path / "log").read_text())
+
+
+# Flask's and Django's own servers do it, whatever serves in production.
+RELOADED = [("flask", "gunicorn"), ("django", "gunicorn"), ("fastapi", "granian"), ("fastapi", "uvicorn")]
+
+
+@pytest.mark.parametrize("service", [("debian-12", *pair) for pair in RELOADED], ids="-".join, indirect=True)
+def test_serves_each_change_while_code_is_written(service, tmp_path):
+    copy = tmp_path / "service"
+    shutil.copytree(service.folder, copy, ignore=shutil.ignore_patterns(".venv"))
+    code = (
+        (copy / "README.md").read_text(encoding="utf-8").partition("While you write code")[2].partition("```console")[2]
+    )
+    port = str(free_port())
+    (command,) = commands(code.partition("```")[0])
+    command = command.replace("--port 8000", f"--port {port}").replace("runserver", f"runserver {port}")
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            f"exec {command}",
+            shell=True,
+            cwd=copy,
+            env={**service.env, "PORT": port, "DEBUG": "1"},
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
+    try:
+        wait_until_ready(f"http://localhost:{port}/readyz", server)
+        (module,) = (file for file in copy.glob("src/*/*.py") if file.name in {"app.py", "views.py"})
+        edit(module, ("My Service", "Changed"))
+        deadline = time.monotonic() + 60
+        while b'"Changed"' not in fetch(f"http://localhost:{port}/"):
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def fetch(url: str) -> bytes:
+    """Fetch a page; nothing while no server answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.read()
+    except OSError:
+        return b""
 
 
 @pytest.mark.parametrize(

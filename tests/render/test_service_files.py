@@ -37,6 +37,7 @@ EXPECTED = [
     "tests/container.toml",
     "tests/container/__init__.py",
     "tests/container/conftest.py",
+    "tests/container/example.py",
     "tests/container/options.py",
     "tests/container/test_commands.py",
     "tests/container/test_image.py",

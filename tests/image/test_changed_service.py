@@ -1,15 +1,16 @@
-"""A service with a required setting: example.env gives it to the build and to the tests of the image."""
+"""What a service's README says of changing it holds for its image; example.env gives the build and the tests what they need."""
 
 import re
 
 import pytest
 from building import BuildError, build, prove
+from recipes import follow, recipes_of
 from support import Service, edit, engine
 
+# What the image must have, too.
+RECIPES = ("Add a setting without a default", "Add a dependency that needs system packages", "Add a readiness check")
 # Read when the application is imported, as many services do.
 AT_IMPORT = "\n\nsettings = environ.to_config(Config)\n"
-ENVIRONMENT = '\nimport os\n\nimport environ\n\nos.environ["API_TOKEN"] = "token"\n'
-TOKEN = "API_TOKEN=example-token\n"
 LITERAL = "a \"b\" '$HOME' `c` \\\\ #d =e "
 
 
@@ -22,25 +23,29 @@ def scaffold_with_bases(scaffold, **answers: str) -> Service:
 
 
 @pytest.mark.parametrize("framework", ["flask", "django", "fastapi"])
-def test_required_setting_needs_an_example_and_no_more(framework, scaffold):
-    service = scaffold_with_bases(scaffold, framework=framework)
-    folder = service.folder
-    edit(folder / "src/my_service/config.py", (r"\Z", "    api_token: str = environ.var()\n"))
-    if framework == "django":
-        edit(folder / "tests/settings.py", (r"os\.environ \|= {\n", 'os.environ |= {\n    "API_TOKEN": "token",\n'))
-    else:
+def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
+    made = scaffold_with_bases(scaffold, framework=framework)
+    folder = made.folder
+    recipes = recipes_of(made)
+    for recipe in RECIPES:
+        follow(recipes[recipe], made)
+    # Only the image has what psycopg's C part needs.
+    made.run("uv sync --locked --no-install-package psycopg-c")
+    service = Service(folder, {**made.env, "UV_NO_SYNC": "1"})
+    if framework != "django":
         edit(folder / "src/my_service/app.py", (r"\n\n\n(?=(async )?def |@|class |router)", AT_IMPORT + "\n\n"))
-        edit(folder / "tests/conftest.py", (r"\nimport environ\n", ENVIRONMENT), (r'"DEBUG"', '"DEBUG", **os.environ'))
-    (folder / "tests/test_config.py").unlink()
 
-    with pytest.raises(BuildError, match=r"(?i)api_token"):
-        build(folder, f"required-{framework}")
-    edit(folder / "example.env", (r"\Z", TOKEN))
-
-    service.run("uv sync --locked")
     assert " passed" in service.run("uv run --locked pytest")
-    image = build(folder, f"required-{framework}")
+
+    example = (folder / "example.env").read_text()
+    edit(folder / "example.env", (r"API_TOKEN=.*", ""))
+    with pytest.raises(BuildError, match=r"(?i)api_token"):
+        build(folder, f"changed-{framework}")
+    (folder / "example.env").write_text(example)
+
+    image = build(folder, f"changed-{framework}")
     assert "API_TOKEN" not in image.run("env")
+    assert image.run("python", "-c", "import psycopg; print(psycopg.pq.__impl__)") == "c\n"
     prove(service, image)
 
 
@@ -78,6 +83,7 @@ def test_service_without_example_still_builds(copy):
     [
         ("example.env", "API_TOKEN\n", 'is "API_TOKEN": write NAME=value'),
         ("tests/container.toml", "memory = 512m\n", "correct its TOML"),
+        ("tests/container.toml", 'ready = "no"\n', 'ready is "no": give it true or false'),
         ("tests/container.toml", 'memorry = "512m"\n', "memorry is unknown"),
         ("tests/container.toml", "[run]\nmemmory = 1\n", "memmory is no option of docker.run"),
     ],

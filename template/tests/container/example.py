@@ -1,0 +1,21 @@
+# An update overwrites this file.
+"""The settings that the service can't start without, as example.env has them."""
+
+import re
+from pathlib import Path
+
+FILE = "example.env"
+
+
+def example_settings() -> dict[str, str]:
+    """Read example.env as `docker run --env-file` does: values are taken literally, quotes and $ too. It may be missing."""
+    file = Path(__file__).parents[2] / FILE
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    settings = {}
+    for number, line in enumerate(lines, start=1):
+        if line and not line.startswith("#"):
+            name, equals, value = line.partition("=")
+            if not equals or not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name):
+                raise ValueError(f'{FILE}: line {number} is "{line}": write NAME=value')
+            settings[name] = value
+    return settings
