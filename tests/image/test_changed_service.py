@@ -49,7 +49,9 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
     prove(service, image)
 
 
-def test_values_are_read_literally_and_leave_no_trace(copy, image):
+def test_values_are_read_literally_and_leave_no_trace(copy, service):
+    # Built now: what an earlier build left in the cache may have been pruned since.
+    plain = build(service.folder, "my-service:plain")
     edit(copy.folder / "example.env", (r"\Z", f"\n# A comment=1\nLITERAL={LITERAL}".replace("\\", "\\\\")))
     check = f"import os\n\nassert os.environ.get('LITERAL', {LITERAL!r}) == {LITERAL!r}, os.environ['LITERAL']\nimport environ"
     edit(copy.folder / "src/my_service/app.py", (r"import environ", check.replace("\\", "\\\\")))
@@ -57,7 +59,7 @@ def test_values_are_read_literally_and_leave_no_trace(copy, image):
     literal = build(copy.folder, "my-service:literal")
 
     assert "LITERAL" not in literal.run("env")
-    assert literal.layers[:-1] == image.layers[:-1]
+    assert literal.layers[:-1] == plain.layers[:-1]
     assert "$HOME" not in literal.log
 
 
