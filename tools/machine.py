@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pythons import find_python
 
-ENGINE = Path(__file__).with_name("engine")
+ENGINE = Path(__file__).parent / "engine/engine"
 MADE_HERE = "3.14"
 
 

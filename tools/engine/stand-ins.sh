@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# Stand-ins: base images that can't be pulled, made here from packages under the same names.
+
+IMAGE_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+stand_ins() { # IMAGE...
+  [[ $# -gt 0 ]] || usage
+  use_engine
+  local image
+  for image; do provide_image "$image"; done
+}
+
+provide_image() { # IMAGE
+  local image=$1
+  if is_present "$image"; then return; fi
+  say "pulling $image"
+  if timeout 20 docker pull --quiet "$image" >/dev/null 2>&1; then return; fi
+  lock
+  mkdir -p "$HOME_DIR/stand-ins"
+  make_stand_in "$image" "$HOME_DIR/stand-ins/${image//[\/:]/_}.tar"
+}
+
+# A stand-in for Ubuntu installs packages from the mirror in its label, so it is used only while that mirror is named.
+is_present() { # IMAGE
+  local label
+  label=$(docker image inspect --format '{{index .Config.Labels "stand-in"}}' "$1" 2>/dev/null) || return 1
+  [[ $1 != ubuntu:* || ! $label || $label == "${ENGINE_UBUNTU_MIRROR:-}" ]]
+}
+
+make_stand_in() { # IMAGE TAR
+  local image=$1 tar=$2 notice="cannot be pulled; making a STAND-IN for $1 from"
+  case $image in
+    debian:trixie-slim | debian:bookworm-slim)
+      say "$notice Debian's packages"
+      [[ -f $tar ]] || debian_tar "${image#debian:}" "$tar"
+      import_tar "$image" "$tar" 'CMD ["bash"]' "ENV PATH=$IMAGE_PATH"
+      ;;
+    ubuntu:24.04 | ubuntu:26.04)
+      require_ubuntu_mirror
+      say "$notice Ubuntu's packages"
+      ubuntu_tar "${image#ubuntu:}" "$tar"
+      import_tar "$image" "$tar" 'CMD ["/bin/bash"]' "ENV PATH=$IMAGE_PATH" "LABEL stand-in=$ENGINE_UBUNTU_MIRROR"
+      rm "$tar" # Its apt sources name the mirror, which may be another one next time.
+      ;;
+    python:3.14-slim-trixie)
+      say "$notice Debian's packages"
+      [[ -f $tar ]] || python_tar 3.14 "$tar"
+      import_tar "$image" "$tar" 'CMD ["python3"]' "ENV PATH=/usr/local/bin:$IMAGE_PATH"
+      ;;
+    ghcr.io/astral-sh/uv:[0-9]*)
+      say "$notice uv's wheel"
+      [[ -f $tar ]] || uv_tar "${image##*:}" "$tar"
+      import_tar "$image" "$tar" 'ENTRYPOINT ["/uv"]' 'WORKDIR /io'
+      ;;
+    *) die "$image is not here, cannot be pulled, and has no stand-in." \
+      "There are some for the base images of all platforms and for ghcr.io/astral-sh/uv:VERSION" ;;
+  esac
+}
+
+import_tar() { # IMAGE TAR CHANGE...
+  local image=$1 tar=$2 change changes=(--change 'LABEL stand-in=true')
+  shift 2
+  for change; do changes+=(--change "$change"); done
+  docker import "${changes[@]}" "$tar" "$image" >/dev/null
+}
+
+# Like the official images: without documentation and locales, and with apt set up to keep layers small.
+base_tar() { # SUITE TAR mmdebstrap's options...
+  local suite=$1 tar=$2 conf="$HOME_DIR/stand-ins/apt.conf" path options=()
+  shift 2
+  for path in doc groff info linda lintian locale man; do options+=(--dpkgopt="path-exclude=/usr/share/$path/*"); done
+  image_apt_configuration >"$conf"
+  # shellcheck disable=SC2016 # mmdebstrap's $1
+  bootstrap "$suite" "$tar.new.tar" "${options[@]}" --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-include=/usr/share/locale/locale.alias' --dpkgopt=force-unsafe-io \
+    --customize-hook="copy-in $conf /tmp" \
+    --customize-hook='mv "$1/tmp/apt.conf" "$1/etc/apt/apt.conf.d/docker-clean"' "$@" \
+    --customize-hook='find "$1/var/cache/apt" "$1/var/cache/ldconfig" "$1/var/log" -type f -delete'
+  mv "$tar.new.tar" "$tar"
+}
+
+image_apt_configuration() {
+  cat <<'CONF'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+APT::Update::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::GzipIndexes "true";
+Acquire::Languages "none";
+Apt::AutoRemove::SuggestsImportant "false";
+CONF
+}
+
+debian_tar() { # trixie-slim TAR
+  local options=()
+  # With /usr merged from the start, bookworm doesn't need usrmerge, which brings Perl.
+  if [[ $1 == bookworm-slim ]]; then
+    options+=(--include=usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
+  fi
+  base_tar "${1%-slim}" "$2" "${options[@]}"
+}
+
+ubuntu_tar() { # 24.04 TAR
+  local suite
+  case $1 in
+    24.04) suite=noble ;;
+    26.04) suite=resolute ;;
+  esac
+  # As in the official image, the keyring lies where its package puts it, and the user `ubuntu` has UID 1000.
+  # shellcheck disable=SC2016 # mmdebstrap's $1
+  base_tar "$suite" "$2" --include=apt,ubuntu-keyring \
+    --customize-hook="sed -i 's| \[signed-by=[^]]*\]| [signed-by=$UBUNTU_KEYRING]|'"' "$1/etc/apt/sources.list"' \
+    --customize-hook='chroot "$1" useradd --create-home --shell /bin/bash --uid 1000 ubuntu'
+}
+
+# Differences to the official image: there is no pip; python3.14 is linked to libpython statically, and
+# libpython3.14.so serves other programs only; modules that `unpack_python` removes are missing.
+python_tar() { # VERSION TAR
+  local dir
+  dir=$(mktemp -d "$HOME_DIR/python.XXXXXX")
+  unpack_python "$1" "$dir/local" /usr/local
+  # shellcheck disable=SC2016 # mmdebstrap's $1
+  base_tar trixie "$2" --include="ca-certificates netbase tzdata $PYTHON_LIBRARIES" \
+    --customize-hook="sync-in $dir/local /usr/local" \
+    --customize-hook='chroot "$1" ldconfig'
+  rm -rf "$dir"
+}
+
+# The musl wheel contains the static binaries of the official image.
+uv_tar() { # VERSION TAR
+  local dir machine
+  dir=$(mktemp -d) machine=$(uname -m)
+  python3 -m pip install -qq --no-deps --target "$dir" --only-binary :all: \
+    --platform "musllinux_1_1_$machine" "uv==$1" >&2 ||
+    uv pip install -qq --no-deps --target "$dir" --only-binary :all: \
+      --python-platform "$machine-unknown-linux-musl" "uv==$1" >&2 ||
+    die "neither pip nor uv can install uv==$1: is there such a release, and does this machine reach a package index?"
+  tar --create --owner=0 --group=0 --file "$2.new" --directory "$dir/bin" uv uvx
+  mv "$2.new" "$2"
+  rm -rf "$dir"
+}

@@ -1,0 +1,10 @@
+"""What keeps a preview from being made."""
+
+
+class PreviewError(Exception):
+    """A preview can't be made; the message says why, in one line."""
+
+
+def one_line(message: object) -> str:
+    """Join the lines of a message, for a table or an error message."""
+    return " ".join(str(message).split())
