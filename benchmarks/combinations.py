@@ -1,6 +1,6 @@
-"""Measures every combination whose image can be built here, and writes the table of all in docs/combinations.md.
+"""Measures every combination whose image can be built here, and writes docs/evidence/combinations.md.
 
-What was verified comes from the results of a whole `make test ARGS=--every-combination`. Each round loads all services
+What was verified comes from the results of a whole `make test-all`. Each round loads all services
 in turn, so a ratio compares what ran beside each other. A combination that can't be built here, because it needs Ubuntu's
 packages, keeps the row that it has in the page, and its date.
 """
@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from machine import install, say, service_python
-from platforms import FRAMEWORKS, PLATFORMS, server_choices
-from run import CERTIFICATES, ENGINE, TEMPLATE, describe, docker, engine, first_200, scaffold
+from choices import FRAMEWORKS, PLATFORMS, server_choices
+from machine import ENGINE, install, say, service_python
+from run import CERTIFICATES, TEMPLATE, describe, docker, engine, first_200, scaffold
 
-TESTS = "make test ARGS=--every-combination"
-PAGE = TEMPLATE / "docs" / "combinations.md"
+TESTS = "make test-all"
+PAGE = TEMPLATE / "docs" / "evidence" / "combinations.md"
 RESULTS = TEMPLATE / ".pytest_cache" / "results.xml"
 CONNECTIONS = 32
 SECONDS = 3
@@ -35,7 +35,7 @@ CHECKED_ON = {
 }
 DEFAULT = ("debian-13", "flask", "uwsgi")
 
-# A page that is like a real one: it waits 20 ms for something else, computes a little, and answers with JSON.
+# A page that is like a real one: it waits 20 ms for something else, computes a little, and responds with JSON.
 WORK = {
     "wsgi": """
 
@@ -156,7 +156,7 @@ def read_results(files: list[Path]) -> list[Combination]:
 
 
 def load(host: str, path: str) -> float:
-    """Give the answers per second of a page."""
+    """Give the responses per second of a page."""
     options = ["--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s"]
     command = ["wrk", *options, f"http://{host}:8000{path}"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -204,7 +204,7 @@ def measure(combinations: list[Combination], rounds: int) -> None:
 
 
 def ratio(one: Combination, default: Combination, what: str) -> str:
-    """Give how many times as many answers it gave as the default, with the lowest and highest of the rounds."""
+    """Give the ratio of its responses per second to the default's, with the lowest and highest of the rounds."""
     found = [rate / base for rate, base in zip(one.rates[what], default.rates[what], strict=True)]
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
@@ -233,19 +233,22 @@ Written by `make combinations` from the results of `{TESTS}` and from {rounds} r
 measuring, with stand-ins for the base images where these can't be pulled, on a machine with {machine["cores"]} cores
 ({machine["processor"]}).
 
-- **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They ran on the
-  platform's Python; a platform with the same Python as another has the same files but for the image's.
+- **Checks:** the service locks, lints (Ruff) and type-checks (mypy), and its own tests cover every line. They run on
+  the platform's Python; platforms with the same Python have the same files, except for the image's.
 - **Promises:** its image passes all tests that a service has of its image. **Stops:** stopped under load by SIGTERM and
-  SIGINT, it loses no request that it took on, and ends with status 0.
-- **Verified:** the day of these tests and measurements. An older day: the platform's base image could not be had since.
-- **Image:** all layers, that of the base image included. **Start:** from `docker run` to the first 200 of `/livez`, median.
-- **Answers per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
-  in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request id and access log.
-  *Realistic* waits 20 ms, computes a little and answers with 400 bytes of JSON, outside the framework; once as the server
-  comes, and once with `WEB_THREADS=16`. The default gave {absolute} a second.
+  SIGINT, it loses no accepted request and exits with status 0.
+- **Verified:** the day of these tests and measurements. If it is older than the others, the platform's base image has
+  been unavailable since.
+- **Image:** all layers, the base image's included. **Start:** from `docker run` to the first 200 of `/livez`, median.
+- **Responses per second** of two workers to {CONNECTIONS} connections of one client on the same machine, as a ratio to the default
+  in the same round: median (lowest to highest). *Trivial* is `/livez`, through framework, request ID and access log.
+  *Realistic* waits 20 ms, computes a little and sends 400 bytes of JSON, outside the framework; once with the server's
+  defaults, and once with `WEB_THREADS=16`. The default's responses per second:
+  {absolute}.
 
-uWSGI closes each connection after its answer, the others keep it. As they come, uWSGI serves one request per worker at once,
-Gunicorn and Granian four with WSGI, and ASGI servers any number: that alone decides what waits, as the last column shows.
+uWSGI closes each connection after its response, the other servers keep it open. By default, uWSGI serves one request
+per worker at a time, Gunicorn and Granian four with WSGI, and ASGI servers any number. Only that makes the difference
+in *realistic*: with 16 threads, in the last column, it disappears.
 
 | platform | framework | server | checks | promises | stops | verified | image | start | trivial | realistic | realistic, 16 threads |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -1,6 +1,7 @@
-"""Makes the tables and the chart of docs/benchmarks.md from results.json."""
+"""Makes the tables and the chart of docs/evidence/benchmarks.md from results.json."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -8,7 +9,7 @@ from statistics import median, quantiles
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-DOCS = HERE.parent / "docs"
+DOCS = HERE.parent / "docs" / "evidence"
 PAGE, CHART = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
 START, END = "<!-- made by benchmarks/run.py -->\n", "<!-- end -->\n"
 
@@ -34,13 +35,13 @@ MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "cold": ("cold build", seconds),
     "code": ("rebuild after a code change", seconds),
     "code and push": ("… with the push to a registry", seconds),
-    "steps": ("steps that run anew after a code change", count),
+    "steps": ("steps that are rerun after a code change", count),
     "new bytes": ("new layers after a code change", size),
-    "new bytes, packed": ("… packed, as pushed", size),
+    "new bytes, packed": ("… compressed, as pushed", size),
     "dependency": ("rebuild after a dependency change", seconds),
     "image": ("image", size),
     "added": ("image without the base image", size),
-    "image, packed": ("image, packed", size),
+    "image, packed": ("image, compressed", size),
     "start": ("`docker run` to the first 200", seconds),
 }
 CHARTED = ["cold", "code", "code and push", "dependency", "new bytes", "added", "start"]
@@ -133,7 +134,7 @@ def promises(services: dict[str, Results]) -> str:
 def machine(facts: dict) -> str:
     """Describe what was measured on."""
     images = " and ".join(f"`{image}`" for image in facts["images"])
-    stand_ins = ", made on the machine as stand-ins by `tools/engine stand-ins`" if facts["stand-ins"] else ""
+    stand_ins = ", made on the machine as stand-ins by `tools/engine/engine stand-ins`" if facts["stand-ins"] else ""
     return (
         f"{facts['processor']}, {facts['cores']} cores, {facts['memory'] / 2**30:.0f} GB of memory, Linux "
         f"{facts['kernel']}; Docker {facts['engine']} with its {facts['storage']} storage; {images}{stand_ins}.\n"
@@ -185,7 +186,8 @@ def write() -> None:
     """Put the tables between the marks of the page, and draw the chart beside it."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     services = found["services"]
-    text = f"\nMeasured on: {machine(found['machine'])}\n"
+    measured_on = f"Measured on: {machine(found['machine'])}"
+    text = f"\n{textwrap.fill(measured_on, 120, break_on_hyphens=False)}\n\n"
     for service, results in services.items():
         rounds = {name: max(len(values(result, name)) for result in results.values()) for name in MEASURES}
         text += f"### The {service} service\n\n"

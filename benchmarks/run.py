@@ -1,7 +1,7 @@
 """Compares the template's image with those that a user would write instead, on this machine, and reports it.
 
 Everything is measured in turn (A B C A B C …), in one run, for the same services on the same base images. The results
-go to benchmarks/results.json, and from there into docs/benchmarks.md and its chart.
+go to benchmarks/results.json, and from there into docs/evidence/benchmarks.md and its chart.
 """
 
 import argparse
@@ -23,12 +23,11 @@ from pathlib import Path
 
 import report
 from demo import free_port
-from machine import run, say
+from machine import ENGINE, run, say
 from pythons import find_python
 
 HERE = Path(__file__).resolve().parent
 TEMPLATE = HERE.parent
-ENGINE = TEMPLATE / "tools" / "engine"
 DOCKERFILES = HERE / "dockerfiles"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 

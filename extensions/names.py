@@ -5,7 +5,9 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import tomllib
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2.ext import Extension
@@ -70,7 +72,9 @@ DEPENDENCIES = {
     "packaging": ("packaging",),
     "pathspec": ("pathspec",),
     "pip": ("pip",),
+    "pastel": ("pastel",),
     "pluggy": ("pluggy",),
+    "poethepoet": ("poethepoet",),
     "pydantic": ("pydantic",),
     "pydantic-core": ("pydantic_core",),
     "pygments": ("pygments",),
@@ -102,6 +106,20 @@ DEPENDENCIES = {
     "wheel": ("wheel",),
     "whitenoise": ("whitenoise",),
 }
+
+
+def _required_by_choices() -> dict[str, tuple[str, ...]]:
+    """Give the distributions that stacks/ names, each with the module of the same name."""
+    found = {}
+    for file in (Path(__file__).resolve().parent.parent / "stacks").glob("*/*/*.toml"):
+        choice = tomllib.loads(file.read_text(encoding="utf-8"))
+        for requirement in (*choice["requirements"], *choice.get("dev_requirements", ())):
+            name = re.match(r"[\w-]+", requirement)[0].lower()
+            found[name] = (name.replace("-", "_"),)
+    return found
+
+
+DEPENDENCIES = dict(sorted((_required_by_choices() | DEPENDENCIES).items()))
 IMPORTED_NAMES = frozenset(module for modules in DEPENDENCIES.values() for module in modules)
 
 # Of Python 3.11 to 3.15, whichever of them runs this: an answer that is fine on one machine must be fine on the next.

@@ -50,6 +50,8 @@ def follow_package(answers_file: Path, wanted: str) -> None:
     if move(f"src/{name}", f"src/{new}"):
         for file in tracked("*.py"):
             rename_imports(Path(file), name, new)
+        for file in tracked("README.md"):
+            rename_paths(Path(file), name, new)
     # The questions' defaults, from here on. Copier writes the file anew.
     answers_file.write_text(re.sub(r"(?m)^package_name:.*", f"package_name: {new}", text), encoding="utf-8")
 
@@ -62,8 +64,19 @@ def the_package() -> str:
 
 def rename_imports(file: Path, old: str, new: str) -> None:
     """Make a module import the package by its new name."""
+    replace(file, rb"(?m)^(\s*(?:from|import)\s+)%b\b" % old.encode(), rb"\g<1>" + new.encode())
+
+
+def rename_paths(file: Path, old: str, new: str) -> None:
+    """Make a document name the package's files and its entry module by the new name; elsewhere the name is a word."""
+    replace(file, rb"(\bsrc/)%b(?=/)" % old.encode(), rb"\g<1>" + new.encode())
+    replace(file, rb"\b%b(?=\.[aw]sgi\b)" % old.encode(), new.encode())
+
+
+def replace(file: Path, pattern: bytes, replacement: bytes) -> None:
+    """Replace what a pattern finds in a file, in git's index, too."""
     text = file.read_bytes()
-    renamed = re.sub(rb"(?m)^(\s*(?:from|import)\s+)%b\b" % old.encode(), rb"\g<1>" + new.encode(), text)
+    renamed = re.sub(pattern, replacement, text)
     if renamed != text:
         file.write_bytes(renamed)
         git("add", "--", str(file))

@@ -65,7 +65,7 @@ class Settling:
     def overwrite(self, patterns: list[str]) -> None:
         """Make what the template owns the same as there."""
         for file in files(self.new):
-            if not any(fnmatchcase(file, pattern) for pattern in patterns):
+            if not is_one_of(file, patterns):
                 continue
             here, there = Path(file), self.new / file
             if same(here, there):
@@ -78,12 +78,16 @@ class Settling:
             git("reset", "--quiet", "--", file)
             Path(f"{file}.rej").unlink(missing_ok=True)
             say(
-                f"{file} is the template's again. Your version: `git show HEAD:./{file}`"
+                f"{file} is the template's again. Your version: `git show HEAD:./{self._before_renaming(file)}`"
                 if was
                 else f"{file} is back: it is the template's."
             )
 
-    def merge_moved(self, own: list[str]) -> None:
+    def _before_renaming(self, file: str) -> str:
+        """Give where a file was before the package got its name."""
+        return self.old_package + file.removeprefix(self.package) if file.startswith(self.package) else file
+
+    def merge_moved(self, own: list[str], template_owned: list[str]) -> None:
         """Merge again, with the right base, what Copier took for new on both sides."""
         moved = staged_moves()
         if self.package != self.old_package:
@@ -91,7 +95,7 @@ class Settling:
             moved |= {file: file for file in files(self.new) if file.startswith(self.package)}
         for file, old_file in moved.items():
             base, theirs = self.old() / old_file, self.new / file
-            if file in own or not base.is_file() or not theirs.is_file():
+            if file in own or is_one_of(file, template_owned) or not base.is_file() or not theirs.is_file():
                 continue
             if not (ours := entry(file)):
                 Path(file).unlink(missing_ok=True)  # As deleted at the old path.
@@ -152,7 +156,7 @@ def main() -> None:
         with TemporaryDirectory(prefix="update-") as folder:
             settling = Settling(Path(folder), Path(template), answers_file)
             settling.overwrite(template_owned.split())
-            settling.merge_moved(own.split())
+            settling.merge_moved(own.split(), template_owned.split())
             settling.restore_deleted()
             settling.merge_again()
             settling.mark_rejected()
@@ -161,6 +165,11 @@ def main() -> None:
         say(f"The update was merged but not finished ({error!r}): compare {files_of_template} with the template's.")
     if conflicts := in_conflict():
         say("In conflict, to be resolved by you:", *conflicts)
+
+
+def is_one_of(file: str, patterns: list[str]) -> bool:
+    """Say whether a file is among those that patterns name."""
+    return any(fnmatchcase(file, pattern) for pattern in patterns)
 
 
 def files(folder: Path) -> list[str]:

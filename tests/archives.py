@@ -4,7 +4,8 @@ import functools
 import subprocess
 
 import pytest
-from support import TEMPLATE, missing
+from machine import ENGINE
+from support import missing
 
 SUITES = {
     "debian-13": "trixie",
@@ -13,17 +14,20 @@ SUITES = {
     "ubuntu-26.04": "resolute",
     "python-3.14": "trixie",
 }
-NO_UBUNTU_MIRROR = 4  # tools/engine's exit status
+NO_UBUNTU_MIRROR = 4  # exit status of tools/engine/engine
 
 
 @functools.cache
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run tools/engine, once with the same arguments."""
-    return subprocess.run([TEMPLATE / "tools/engine", *command], check=False, capture_output=True, text=True)
+    """Run the engine script, only once with the same arguments."""
+    return subprocess.run([ENGINE, *command], check=False, capture_output=True, text=True)
 
 
 def use(*command: str) -> str:
-    """Have tools/engine use an archive; give what it prints. What needs Ubuntu's is skipped, in CI too, if nobody names it."""
+    """Run an engine command that needs package archives; return its output.
+
+    A test that needs Ubuntu's packages is skipped where ENGINE_UBUNTU_MIRROR names no mirror, also in CI.
+    """
     result = run(*command)
     if result.returncode == NO_UBUNTU_MIRROR:
         pytest.skip(

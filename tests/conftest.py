@@ -11,9 +11,9 @@ from pathlib import Path
 
 import plumbum
 import pytest
+from choices import PLATFORMS
 from copier import run_copy
-from machine import MissingError, service_python
-from platforms import PLATFORMS
+from machine import ENGINE, MissingError, service_python
 from pythons import find_python
 from support import (
     QUESTIONS,
@@ -43,7 +43,17 @@ ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a release be tested with more than every change is."""
-    parser.addoption("--every-combination", action="store_true", help="build every image that the template offers")
+    parser.addoption(
+        "--every-combination", action="store_true", help="test all that the template offers, not a choice of it"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only a release is tested with."""
+    if not config.getoption("every_combination"):
+        left_out = [item for item in items if item.get_closest_marker("every_combination")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,14 +100,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderS
 @pytest.fixture(scope="session")
 def use_engine() -> None:
     """Use the engine that answers, else start a private one, which is stopped at the end of the session."""
-    answered = subprocess.run([TEMPLATE / "tools/engine", "status"], check=False, capture_output=True).returncode == 0
+    answered = subprocess.run([ENGINE, "status"], check=False, capture_output=True).returncode == 0
     if not answered:
         ENGINE_STARTED.parent.mkdir(exist_ok=True)
         ENGINE_STARTED.touch()
-        if subprocess.run([TEMPLATE / "tools/engine", "start"], check=False).returncode:
+        if subprocess.run([ENGINE, "start"], check=False).returncode:
             missing("no container engine answers, and tools/engine can't start one here: it needs root on Debian")
     environment = subprocess.run(
-        ["bash", "-c", 'eval "$("$0" env)" && env -0', TEMPLATE / "tools/engine"],
+        ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,7 +137,7 @@ def template_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy what renders a service, without history: from there Copier takes it without a clone, in half the time."""
     folder = tmp_path_factory.mktemp("template")
     shutil.copy(TEMPLATE / "copier.yml", folder)
-    for name in ("extensions", "tasks", "template"):
+    for name in ("extensions", "stacks", "tasks", "template"):
         shutil.copytree(TEMPLATE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

@@ -1,23 +1,48 @@
 """Every combination of platform, framework and server that the template offers."""
 
-import platforms
+from collections.abc import Collection, Sequence
+
+import choices
+import covertable
+import pytest
 from support import Service
 
 PAIRS = [
-    (framework, server) for framework in platforms.FRAMEWORKS for server in platforms.server_choices(framework).values()
+    (framework, server) for framework in choices.FRAMEWORKS for server in choices.server_choices(framework).values()
 ]
 # What another base image is asked for.
 OTHER = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.12"}
 COMBINATIONS = [
     {"platform": platform, "framework": framework, "server": server} | (OTHER if platform == "other" else {})
-    for platform in platforms.platform_choices().values()
+    for platform in choices.platform_choices().values()
     for framework, server in PAIRS
 ]
 
 
+def covering(platforms: Sequence[str]) -> set[tuple[str, str, str]]:
+    """Choose few combinations in which each platform meets each framework and each server, and each of these each other."""
+    rows = covertable.make(
+        {"platform": list(platforms), "framework": list(choices.FRAMEWORKS), "server": list(choices.SERVERS)},
+        constraints=[
+            {
+                "operator": "fn",
+                "requires": ["framework", "server"],
+                "evaluate": lambda row: (row["framework"], row["server"]) in PAIRS,
+            }
+        ],
+    )
+    return {(row["platform"], row["framework"], row["server"]) for row in rows}
+
+
+def marked(combinations: Sequence[tuple[str, str, str]], every_change: Collection[tuple[str, str, str]]) -> list:
+    """Mark the combinations that are only tested with --every-combination."""
+    mark = pytest.mark.every_combination
+    return [row if row in every_change else pytest.param(row, marks=mark) for row in combinations]
+
+
 def can_be_compiled_here(platform: str, server: str) -> bool:
     """Say whether the server can be installed: uWSGI can't be linked to the Python 3.14 that tools/engine makes."""
-    return platforms.PLATFORMS[platform].python != "3.14" or server != "uwsgi"
+    return choices.PLATFORMS[platform].python != "3.14" or server != "uwsgi"
 
 
 def install(service: Service, platform: str, server: str) -> Service:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support import Service
 
-CHECKS = ("uv run pytest --cov", "uv run ruff check", "uv run ruff format --check", "uv run mypy")
+CHECKS = ("uv run poe check",)
 
 
 def sections(document: str, level: int) -> dict[str, str]:
@@ -28,8 +28,8 @@ def sections(document: str, level: int) -> dict[str, str]:
 
 
 def recipes_of(service: Service) -> dict[str, str]:
-    """Give what a service's README says of changing it, by heading."""
-    return sections(sections((service.folder / "README.md").read_text(encoding="utf-8"), 2)["Change it"], 3)
+    """Give the recipes in a service's docs/development.md, by heading."""
+    return sections((service.folder / "docs/development.md").read_text(encoding="utf-8"), 2)
 
 
 def without_code(document: str) -> str:
@@ -90,6 +90,7 @@ def edit_file(sentence: str, code: str, folder: Path) -> str:
     path = folder / (place["file"] or place["end"] or place["new"])
     if place["new"]:
         assert not path.exists(), f"{path} exists"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code, encoding="utf-8")
         return place[0]
     text = path.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from machine import ENGINE
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
@@ -43,6 +44,18 @@ class Service:
         return result.stdout
 
 
+def git(folder: Path, *arguments: str | Path) -> str:
+    """Run git in a folder; give its output."""
+    result = subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True)
+    return result.stdout.strip()
+
+
+def commit(folder: Path, message: str = "Change") -> None:
+    """Commit all that is in a folder."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
+
+
 def readme_command(template: Path) -> list[str]:
     """Give the one command for users, as the README has it, for a template that lies elsewhere."""
     (line,) = re.findall(r"^\$ (uvx .* copier copy .*)$", README, re.MULTILINE)
@@ -50,9 +63,8 @@ def readme_command(template: Path) -> list[str]:
 
 
 def engine(*command: str) -> str:
-    """Run tools/engine; give what it prints."""
-    command = (TEMPLATE / "tools" / "engine", *command)
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Run the engine script; return its output."""
+    return subprocess.run([ENGINE, *command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def exec_enters_containers(image: str) -> bool:
@@ -102,5 +114,5 @@ def make_unpackaged(folder: Path) -> None:
     edit(
         folder / "Dockerfile",
         (r"# The application alone, as a wheel.*?\n\n\n", ""),
-        (r"# What can't be imported.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
+        (r"# Install the application, and.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
     )

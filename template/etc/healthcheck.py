@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""Exits with 0 when the service answers /livez with 200, or while the container runs a command instead of the server.
+"""Exits with 0 when the service responds to /livez with 200, or while the container runs a command instead of the server.
 
 It runs every few seconds, so it imports as little as it can: an HTTP client would cost twice the time.
 """

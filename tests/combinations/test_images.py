@@ -2,29 +2,22 @@
 
 import asyncio
 import json
-import re
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-import platforms
+import choices
 import pytest
 from archives import use
-from building import Image, build, docker, prove
+from building import Image, build, docker, prove, scaffold_with_bases
 from load import NOTE, finish, stop_under_load
-from offered import PAIRS, install
+from offered import PAIRS, covering, install, marked
 from proxied import add_pages, address, ask, point, proxy
-from support import Service, engine
+from support import Service
 
-# What every change is tested with: the others share their Python or their packages with one of these.
-BUILT = [
-    *((platform, *pair) for platform in ("debian-13", "debian-12") for pair in PAIRS),
-    ("ubuntu-26.04", "flask", "uwsgi"),
-    ("python-3.14", "flask", "gunicorn"),
-]
-OTHERS = [(platform, *pair) for platform in platforms.PLATFORMS for pair in PAIRS if (platform, *pair) not in BUILT]
+DEBIAN = ["debian-13", "debian-12", "python-3.14"]
+EVERY_CHANGE = covering(DEBIAN) | {("ubuntu-26.04", "flask", "uwsgi")}
 # It has tests of its own.
 DEFAULT = ("debian-13", "flask", "uwsgi")
 # What a Django service can't start without.
@@ -91,18 +84,10 @@ class Combination:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Test with what every change is tested with, or with every combination."""
-    built = [*BUILT, *OTHERS] if metafunc.config.getoption("every_combination") else BUILT
-    combinations = [combination for combination in built if combination != DEFAULT]
-    metafunc.parametrize("combination", combinations, ids="-".join, indirect=True, scope="module")
-
-
-def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:
-    """Make a service, and have its base images."""
-    service = scaffold(dockerfile_syntax="", **answers)
-    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
-    engine("stand-ins", *images)
-    return service
+    """Test the image of each combination but the default one's."""
+    combinations = [(platform, *pair) for platform in choices.PLATFORMS for pair in PAIRS]
+    combinations.remove(DEFAULT)
+    metafunc.parametrize("combination", marked(combinations, EVERY_CHANGE), ids="-".join, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +95,7 @@ def combination(request, scaffold, use_engine) -> Combination:
     """Build a combination's image."""
     platform, framework, server = request.param
     if platform.startswith("ubuntu-"):
-        use("stand-ins", platforms.PLATFORMS[platform].base_image)
+        use("stand-ins", choices.PLATFORMS[platform].base_image)
     service = scaffold_with_bases(scaffold, platform=platform, framework=framework, server=server)
     image = build(service.folder, f"my-service:{'-'.join(request.param)}")
     granian = server == "granian"

@@ -1,4 +1,4 @@
-"""Carries out what docs/adopt.md tells the team of a service."""
+"""Carries out what docs/how-to/adopt.md tells the team of a service."""
 
 import json
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from building import Image, build, prove
+from choices import FRAMEWORKS, make_stack
 from demo import free_port, wait_until_ready
 from existing import COMMON, Existing
-from platforms import FRAMEWORKS, stack
 from support import TEMPLATE, Service, edit
 
-ADOPT = (TEMPLATE / "docs/adopt.md").read_text(encoding="utf-8")
+ADOPT = (TEMPLATE / "docs/how-to/adopt.md").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -50,19 +50,17 @@ class Adoption:
 
     def document(self) -> str:
         """Give the document for this service: for its framework, and with what its team does otherwise."""
-        text = re.sub(
-            rf"^### (?!{FRAMEWORKS[self.existing.framework].label}\n).*?(?=^##)", "", ADOPT, flags=re.M | re.S
-        )
+        text = re.sub(rf"^### (?!{FRAMEWORKS[self.existing.framework].name}\n).*?(?=^##)", "", ADOPT, flags=re.M | re.S)
         otherwise = {"framework=flask": f"framework={self.existing.framework}", **self.existing.otherwise}
         for pattern, replacement in otherwise.items():
             text, count = re.subn(pattern, lambda _, new=replacement: new, text, flags=re.S)
-            assert count, f"docs/adopt.md: no {pattern}"
+            assert count, f"docs/how-to/adopt.md: no {pattern}"
         return text
 
     def take(self, kind: str, step: str) -> None:
         """Take one step."""
         folder, service = self.service.folder, self.service
-        start = f"uv run {stack('debian-13', self.existing.framework, self.existing.server, 'orders')['command']}"
+        start = f"uv run {make_stack('debian-13', self.existing.framework, self.existing.server, 'orders')['server']['command']}"
         if kind == "python":
             write_code(folder / self.existing.code, step)
         elif kind == "toml":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """A service, and where its team does otherwise than docs/adopt.md says in its commands and code."""
+    """A service, and where its team does otherwise than docs/how-to/adopt.md says in its commands and code."""
 
     framework: str
     server: str

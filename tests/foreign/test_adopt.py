@@ -1,12 +1,12 @@
-"""Services that the template didn't make adopt it, by docs/adopt.md."""
+"""Services that the template didn't make adopt it, by docs/how-to/adopt.md."""
 
 import json
 import re
 import subprocess
 
 import pytest
+from choices import FRAMEWORKS
 from existing import LAYOUTS, ORDER, SERVICES
-from platforms import FRAMEWORKS
 from support import edit
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import Service
+from support import Service, engine
 
 # A network that intercepts TLS has certificates of its own: the template's secret takes them into the build.
 CERTIFICATES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
@@ -56,6 +57,14 @@ class Image:
     def run(self, *command: str, options: tuple[str, ...] = ()) -> str:
         """Run a command in a container of the image; give its output."""
         return docker("run", "--rm", *options, self.name, *command)
+
+
+def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:
+    """Make a service for a machine that can't pull the Dockerfile's frontend, and have its base images."""
+    service = scaffold(dockerfile_syntax="", **answers)
+    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
+    engine("stand-ins", *images)
+    return service
 
 
 def docker(*command: str) -> str:

@@ -1,13 +1,12 @@
 """An engine, and the image of the default service, built once and shared by all tests that only look at it."""
 
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import Image, build
-from support import Service, engine
+from building import Image, build, scaffold_with_bases
+from support import Service
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,10 +17,7 @@ def there_is_an_engine(use_engine: None) -> None:
 @pytest.fixture(scope="session")
 def service(scaffold: Callable[..., Service], use_engine: None) -> Service:
     """Make the default service, for a machine that can't pull the Dockerfile's frontend; with all base images."""
-    service = scaffold(dockerfile_syntax="")
-    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
-    engine("stand-ins", *images)
-    return service
+    return scaffold_with_bases(scaffold)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import socket
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -177,11 +178,22 @@ class Balancer:
     def __init__(self) -> None:
         self.hosts: list[str] = []
         self._next = 0
+        self._open: Counter[str] = Counter()
+
+    async def remove(self, host: str) -> None:
+        """Send no more connections to a container, and wait for those that it has (connection draining).
+
+        Those that wait in its queue when it stops would be reset.
+        """
+        self.hosts.remove(host)
+        while self._open[host]:
+            await asyncio.sleep(0.01)
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self._next += 1
         host = self.hosts[self._next % len(self.hosts)]
+        self._open[host] += 1
         try:
             upstream, to_upstream = await asyncio.open_connection(host, 8000)
             to_upstream.write(await reader.readuntil(b"\r\n\r\n"))
@@ -190,4 +202,5 @@ class Balancer:
         except OSError:
             pass  # the client sees a connection that closes without an answer
         finally:
+            self._open[host] -= 1
             writer.close()

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 from building import CERTIFICATES, NO_NETWORK, BuildError, Image, build, docker, exists, prove
-from support import TEMPLATE, edit, make_unpackaged
+from machine import ENGINE
+from support import edit, make_unpackaged
 
 
 def refused(folder, *options: str, **arguments) -> str:
@@ -223,7 +224,7 @@ BUILDAH = ["--isolation=chroot", "--ulimit=nofile=1024:4096", "--ulimit=nproc=40
 def buildah(folder, *options: str) -> subprocess.CompletedProcess[str]:
     """Build with Buildah, as Podman does; the options are what a machine without cgroups of its own needs."""
     secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
-    command = [TEMPLATE / "tools/engine", "buildah", "build", "--format=docker", *BUILDAH, *secret, *options, folder]
+    command = [ENGINE, "buildah", "build", "--format=docker", *BUILDAH, *secret, *options, folder]
     return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -231,7 +232,7 @@ def buildah(folder, *options: str) -> subprocess.CompletedProcess[str]:
 def buildah_bases(service, image):
     """Copy the base images to Buildah's own storage."""
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
-    subprocess.run([TEMPLATE / "tools/engine", "buildah-import", *images], check=True)
+    subprocess.run([ENGINE, "buildah-import", *images], check=True)
 
 
 def test_buildah_builds_an_image_that_keeps_the_promises(copy, buildah_bases):
@@ -240,7 +241,7 @@ def test_buildah_builds_an_image_that_keeps_the_promises(copy, buildah_bases):
 
     name = "my-service:buildah"
     push = ["buildah", "push", "my-service-by-buildah", f"docker-daemon:{name}"]
-    subprocess.run([TEMPLATE / "tools/engine", *push], check=True, capture_output=True)
+    subprocess.run([ENGINE, *push], check=True, capture_output=True)
     prove(copy, Image(name, result.stdout))
 
 

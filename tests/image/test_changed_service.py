@@ -1,25 +1,15 @@
-"""What a service's README says of changing it holds for its image; example.env gives the build and the tests what they need."""
-
-import re
+"""What a service's documents say of changing it holds for its image; example.env gives the build and the tests what they need."""
 
 import pytest
-from building import BuildError, build, prove
+from building import BuildError, build, prove, scaffold_with_bases
 from recipes import follow, recipes_of
-from support import Service, edit, engine
+from support import Service, edit
 
 # What the image must have, too.
 RECIPES = ("Add a setting without a default", "Add a dependency that needs system packages", "Add a readiness check")
 # Read when the application is imported, as many services do.
 AT_IMPORT = "\n\nsettings = environ.to_config(Config)\n"
 LITERAL = "a \"b\" '$HOME' `c` \\\\ #d =e "
-
-
-def scaffold_with_bases(scaffold, **answers: str) -> Service:
-    """Make a service, and have its base images."""
-    service = scaffold(dockerfile_syntax="", **answers)
-    images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
-    engine("stand-ins", *images)
-    return service
 
 
 @pytest.mark.parametrize("framework", ["flask", "django", "fastapi"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from building import BuildError, build, exists
-from support import TEMPLATE, missing
+from machine import ENGINE
+from support import missing
 
 PRIVATE_ROOT = Path(os.environ.get("ENGINE_HOME", "/var/tmp/uv-docker-template-engine")) / "root"
 SIZE = "300m"  # the base images fit in, compilers don't
@@ -30,13 +31,13 @@ def small_engine(image, service, tmp_path_factory) -> Iterator[dict[str, str]]:
     try:
         for name in ("root", "bin", "config"):
             (home / name).symlink_to(PRIVATE_ROOT.with_name(name))
-        engine = f'{TEMPLATE}/tools/engine start && eval "$({TEMPLATE}/tools/engine env)" && env -0'
-        started = subprocess.run(["bash", "-c", engine], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
+        start = f'{ENGINE} start && eval "$({ENGINE} env)" && env -0'
+        started = subprocess.run(["bash", "-c", start], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
         small = dict(line.split("=", 1) for line in started.rstrip("\0").split("\0"))
         subprocess.run(["docker", "load", "--quiet", f"--input={archive}"], env=small, check=True, capture_output=True)
         yield small
     finally:
-        subprocess.run([TEMPLATE / "tools/engine", "stop"], env=env, check=False)
+        subprocess.run([ENGINE, "stop"], env=env, check=False)
         subprocess.run(["umount", "--lazy", home], check=True)
         home.rmdir()
 

@@ -97,7 +97,7 @@ def test_stop_under_load_loses_no_request(signal, options, busy_image):
 
 
 def test_replacing_containers_one_by_one_loses_no_request(busy_image):
-    """As README.md says: out of the balancer first, then stopped."""
+    """As docs/production.md says: routing to a container stops before the container does."""
 
     async def roll() -> Outcomes:
         balancer, outcomes, rolling = Balancer(), Outcomes(), True
@@ -113,8 +113,9 @@ def test_replacing_containers_one_by_one_loses_no_request(busy_image):
             ]
             for replacement in range(1, 21):
                 containers.append(await start(busy_image.name, *ROOMY))
-                balancer.hosts = [host for _, host in containers[1:]]
-                old, _ = containers.pop(0)
+                balancer.hosts.append(containers[-1][1])
+                old, host = containers.pop(0)
+                await balancer.remove(host)
                 await docker("stop", "--time=30", old)
                 assert await docker("wait", old) == "0"
                 await docker("rm", old)

@@ -1,4 +1,4 @@
-"""The memory that a service's README advises is enough, under load with uploads, which a tmpfs keeps in memory."""
+"""The memory that a service's documents advise is enough, under load with uploads, which a tmpfs keeps in memory."""
 
 import re
 import shlex
@@ -89,8 +89,10 @@ def test_advised_memory_is_enough_for_uploads(framework, scaffold):
 
 
 def advised(folder) -> list[str]:
-    """Give the options of the command that the README advises for production, with the settings that it needs."""
-    commands = re.findall(r"^\$ (docker run .*?[^\\])\n", (folder / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    """Give the options of the command that docs/production.md advises for production, with the settings that it needs."""
+    commands = re.findall(
+        r"^\$ (docker run .*?[^\\])\n", (folder / "docs/production.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     (command,) = [command for command in commands if "--memory" in command]
     command = re.sub(r"--env \w+ |--rm |--publish \S+ |\\\n", "", command)
     return [*shlex.split(command)[2:-1], f"--env-file={folder}/example.env"]

@@ -1,7 +1,7 @@
-"""The commands that the README promises to set up all they need do so on a bare Debian, behind a proxy that intercepts TLS.
+"""The commands of CONTRIBUTING.md set up all they need on a bare Debian, behind a proxy that intercepts TLS.
 
-A container has what the README asks for: Python, Git and make. Of this machine it gets what a user must know of a network:
-its package mirror, its package index, its proxy, and its certificates, which SSL_CERT_FILE alone names.
+A container has what that document asks for: Python, Git and make. Of this machine it gets what a user must know of a
+network: its package mirror, its package index, its proxy, and its certificates, which SSL_CERT_FILE alone names.
 """
 
 import os
@@ -36,7 +36,7 @@ NETWORK = [
 ]
 
 
-@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+@pytest.fixture(scope="module", params=["trixie", pytest.param("bookworm", marks=pytest.mark.every_combination)])
 def suite(request: pytest.FixtureRequest) -> str:
     """Give a release of Debian."""
     return request.param

@@ -6,13 +6,13 @@ import re
 import subprocess
 from itertools import product
 
-import platforms
+import choices
 import pytest
 from archives import SUITES, lists
 
 STACKS = [
-    pytest.param(platforms.PLATFORMS[name], SUITES[name], server, id=f"{name}-{server_name}")
-    for name, (server_name, server) in product(SUITES, platforms.SERVERS.items())
+    pytest.param(choices.PLATFORMS[name], SUITES[name], server, id=f"{name}-{server_name}")
+    for name, (server_name, server) in product(SUITES, choices.SERVERS.items())
 ]
 
 
@@ -31,14 +31,14 @@ def install(suite: str, *packages: str) -> dict[str, str]:
     return dict(re.findall(r"^Inst (\S+) \((\S+) ", result.stdout, re.MULTILINE))
 
 
-def both(platform: platforms.Platform, suite: str, server: platforms.Server) -> tuple[dict[str, str], dict[str, str]]:
+def both(platform: choices.Platform, suite: str, server: choices.Server) -> tuple[dict[str, str], dict[str, str]]:
     """Give what would be in the build stage and in the runtime image."""
     packages = platform.packages_for(server)
     return install(suite, "ca-certificates", *packages.build), install(suite, *packages.run)
 
 
 def test_every_platform_is_checked():
-    assert list(SUITES) == list(platforms.PLATFORMS)
+    assert list(SUITES) == list(choices.PLATFORMS)
 
 
 @pytest.mark.parametrize(("platform", "suite", "server"), STACKS)

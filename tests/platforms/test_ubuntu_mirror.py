@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from support import TEMPLATE
+from machine import ENGINE
 
 
 class Mirror(ThreadingHTTPServer):
@@ -51,7 +51,7 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], subproces
 
     def lists(mirror: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "ENGINE_HOME": str(home), "ENGINE_UBUNTU_MIRROR": mirror}
-        command = [TEMPLATE / "tools/engine", "lists", "noble"]
+        command = [ENGINE, "lists", "noble"]
         return subprocess.run(command, env=env, check=False, capture_output=True, text=True)
 
     return lists

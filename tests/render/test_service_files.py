@@ -19,10 +19,15 @@ EXPECTED = [
     ".envrc",
     ".gitattributes",
     ".gitignore",
+    ".pre-commit-config.yaml",
     ".python-version",
     "Dockerfile",
     "README.md",
     "docker-entrypoint.sh",
+    "docs/configuration.md",
+    "docs/development.md",
+    "docs/production.md",
+    "docs/updating.md",
     "etc/healthcheck.py",
     "example.env",
     "pyproject.toml",
@@ -172,17 +177,17 @@ def test_only_scripts_are_executable(service):
     assert executable - {*OF_UPDATES, "manage.py"} == {"docker-entrypoint.sh"}
 
 
-def test_only_what_updates_a_service_and_the_readme_speak_of_the_template(service):
+def test_only_what_updates_a_service_and_its_documents_speak_of_the_template(service):
     # Django has templates of its own, and django.template.
     inner_life = re.compile(r"copier|(?<!django\.)\btemplate\b|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
-        if name in {".copier-answers.yml", *OF_UPDATES, ".github/workflows/update.yml"}:
+        if name in {".copier-answers.yml", "docs/updating.md", *OF_UPDATES, ".github/workflows/update.yml"}:
             continue
         if name == ".gitlab-ci.yml":
             text = text.partition("# The last three propose the template's improvements")[0]
         if name == "README.md":
-            text = text.partition("## Update it from the template")[0]
+            text = text.partition("## Change")[0]
         assert not inner_life.search(text), name
 
 
@@ -241,7 +246,7 @@ def test_platforms_with_the_same_python_differ_in_the_image_alone_and_what_is_sa
     ]
 
     differing = {name for name in ubuntu | official if ubuntu[name].read_bytes() != official[name].read_bytes()}
-    assert differing - {"README.md"} == {".copier-answers.yml", "Dockerfile", "tests/container/test_image.py"}
+    assert differing - {"docs/development.md"} == {".copier-answers.yml", "Dockerfile", "tests/container/test_image.py"}
 
 
 def test_the_year_is_stored_once(render):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support import TEMPLATE, edit
+from support import TEMPLATE, edit, git
 
 FORGES = ["github", "gitlab"]
 OLD, NEW, NEWER = "v1000.0.0", "v1000.1.0", "v1000.2.0"
@@ -104,12 +104,6 @@ backend-path = ["."]
 HOOK = """#!/bin/sh
 env | grep '^GIT_PUSH_OPTION_[0-9]' | cut -d= -f2- >>"$GIT_DIR/push-options"
 """
-
-
-def git(folder: Path, *arguments: str | Path) -> str:
-    return subprocess.run(
-        ["git", "-C", folder, *arguments], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
 
 
 def release(template: Path, version: str, *changes: tuple[str, str]) -> None:
@@ -484,9 +478,9 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
     release(
         service.template,
         NEW,
-        ("template/etc/{{ 'uwsgi.ini' if server == 'uwsgi' }}.jinja", "# theirs\n"),
+        ("stacks/servers/uwsgi/files/etc/uwsgi.ini.jinja", "# theirs\n"),
         ("template/unmerged.txt", "<<<<<<< before updating\n"),
-        ("template/docs/part.txt.rej", "part\n"),
+        ("template/notes/part.txt.rej", "part\n"),
     )
     service.change(("etc/uwsgi.ini", "# ours\n"))
     before = service.branches
@@ -495,14 +489,14 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
 
     assert status == 1, output
     named = output.partition("conflicts with this service's own edits in\n")[2].partition("\nNothing was pushed")[0]
-    assert named.splitlines() == ["docs/part.txt.rej", "etc/uwsgi.ini", "unmerged.txt"]
+    assert named.splitlines() == ["etc/uwsgi.ini", "notes/part.txt.rej", "unmerged.txt"]
     assert (service.requests, service.branches) == ([], before)
 
 
 @pytest.mark.parametrize("forge", FORGES)
 def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
     service = project(forge)
-    release(service.template, NEW, ("template/src/{{ package_name }}/health.py.jinja", "import os\n"))
+    release(service.template, NEW, ("stacks/frameworks/flask/files/src/{{ package_name }}/health.py", "import os\n"))
 
     status, output = service.update()
 

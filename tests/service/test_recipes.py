@@ -1,4 +1,4 @@
-"""What a service's README says of changing it is carried out, word for word, and the service's own checks pass."""
+"""What a service's docs/development.md says of changing it is carried out, word for word, and the service's own checks pass."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from recipes import CHECKS, commands, follow, recipes_of, run, sections
+from recipes import CHECKS, commands, follow, recipes_of, run
 from support import Service, readme_command
 
 EVERYWHERE = [
@@ -53,8 +53,8 @@ def test_recipes_do_what_they_say(framework, make):
         run("uv run python manage.py migrate --check", service)
     recipes = recipes_of(service)
     assert sorted(recipes) == sorted([*RECIPES[framework], *ELSEWHERE])
-    change_it = sections((service.folder / "README.md").read_text(encoding="utf-8"), 2)["Change it"]
-    (afterwards,) = re.findall(r"```console\n(.*?)```", change_it.partition("\n### ")[0], re.DOTALL)
+    introduction = (service.folder / "docs/development.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    (afterwards,) = re.findall(r"```console\n(.*?)```", introduction, re.DOTALL)
 
     for recipe in RECIPES[framework]:
         print(recipe, *follow(recipes[recipe], service), sep="\n")

@@ -14,6 +14,7 @@ from pathlib import Path
 import names
 import pytest
 from demo import free_port, wait_until_ready
+from recipes import CHECKS
 from support import README, Service, make_unpackaged, readme_command
 
 
@@ -47,12 +48,25 @@ def test_without_what_the_template_needs_nothing_is_written(left_out, module, te
     assert message.partition("No module")[0] in " ".join(README.split())
 
 
-@pytest.mark.parametrize(
-    "command", ["uv run pytest --cov", "uv run ruff check", "uv run ruff format --check", "uv run mypy"]
-)
-def test_own_checks_pass(command, service):
-    assert f"$ {command}\n" in (service.folder / "README.md").read_text(encoding="utf-8")
-    service.run(command)
+def test_own_checks_pass(service):
+    (check,) = CHECKS
+    assert f"$ {check}\n" in (service.folder / "README.md").read_text(encoding="utf-8")
+
+    assert " passed" in service.run(check)
+
+
+def test_hooks_before_a_commit_run_the_tools_of_the_lock(service, tmp_path):
+    copy = tmp_path / "service"
+    shutil.copytree(service.folder, copy, ignore=shutil.ignore_patterns(".venv"))
+    run = ["uvx", "pre-commit", "run", "--all-files"]
+    for command in (["git", "init", "--quiet"], ["git", "add", "--all"], run):
+        subprocess.run(command, cwd=copy, env=service.env, check=True)
+    (copy / "src/my_service/bad.py").write_text("def f( x: int ) -> str:\n    return x\n")
+    subprocess.run(["git", "add", "--all"], cwd=copy, check=True)
+
+    hooks = subprocess.run(run, cwd=copy, env=service.env, check=False, capture_output=True, text=True)
+
+    assert re.findall(r"^(.*?)\.+Failed$", hooks.stdout, re.MULTILINE) == ["ruff format", "mypy"]
 
 
 def test_own_checks_fail_on_bad_code(service, tmp_path):

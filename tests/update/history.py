@@ -4,6 +4,9 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from support import TEMPLATE
@@ -32,9 +35,17 @@ class Kind:
 
 def show(release: str, path: str) -> str:
     """Give a file as a release has it."""
-    result = subprocess.run(
-        ["git", "show", f"{RELEASES[release]}:{path}"], cwd=TEMPLATE, check=False, capture_output=True, text=True
-    )
+    return git(release, "show", f"{RELEASES[release]}:{path}")
+
+
+def listed(release: str, folder: str) -> list[str]:
+    """Give the files that a release has in a folder."""
+    return git(release, "ls-tree", "-r", "-z", "--name-only", RELEASES[release], "--", folder).split("\0")[:-1]
+
+
+def git(release: str, *command: str) -> str:
+    """Run git on a release; give its output."""
+    result = subprocess.run(["git", *command], cwd=TEMPLATE, check=False, capture_output=True, text=True)
     if result.returncode:
         raise LookupError(f"{release} is not in this clone: git fetch --unshallow ({result.stderr.strip()})")
     return result.stdout
@@ -42,11 +53,7 @@ def show(release: str, path: str) -> str:
 
 def offered(release: str) -> list[Kind]:
     """List what a release offered: each server for each framework, and each platform with its defaults."""
-    source = show(release, "extensions/platforms.py")
-    module = ModuleType(f"platforms_of_{release}")
-    # Dataclasses look their module up.
-    sys.modules[module.__name__] = module
-    exec(compile(source, module.__name__, "exec"), module.__dict__)
+    module = choices_of(release)
     first = next(iter(module.PLATFORMS))
     kinds = [
         Kind(release, first, framework, server)
@@ -55,6 +62,25 @@ def offered(release: str) -> list[Kind]:
     ]
     others = [Kind(release, other, kinds[0].framework, kinds[0].server) for other in module.PLATFORMS if other != first]
     return kinds + others
+
+
+def choices_of(release: str) -> ModuleType:
+    """Import what a release says of platforms, frameworks and servers."""
+    with TemporaryDirectory() as folder:
+        # Later releases have their data in stacks/.
+        for path in (*listed(release, "extensions"), *listed(release, "stacks")):
+            file = Path(folder, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(show(release, path), encoding="utf-8")
+        (file,) = [
+            path for name in ("platforms", "choices") if (path := Path(folder, f"extensions/{name}.py")).exists()
+        ]
+        spec = spec_from_file_location(f"choices_of_{release}", file)
+        module = module_from_spec(spec)
+        # Dataclasses look their module up.
+        sys.modules[module.__name__] = module
+        spec.loader.exec_module(module)
+    return module
 
 
 def history() -> list[Kind]:
@@ -66,11 +92,11 @@ def history() -> list[Kind]:
     for release in RELEASES:
         frameworks = set()
         for kind in offered(release):
-            made_of = tuple(kind.answers.values())
-            if release == LAST or made_of not in seen or kind.framework not in frameworks:
+            stack = tuple(kind.answers.values())
+            if release == LAST or stack not in seen or kind.framework not in frameworks:
                 kinds.append(kind)
             frameworks.add(kind.framework)
-            seen.add(made_of)
+            seen.add(stack)
     return kinds
 
 

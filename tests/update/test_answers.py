@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 from history import KINDS, RELEASES
-from support import edit
-from updating import Service, git
+from support import edit, git
+from updating import Service
 
 ANSWERS = {
     "project_name": 'Orders & "Returns"',
@@ -62,7 +62,7 @@ def test_changed_answers_take_effect(release: str, make, original):
     assert service.conflicts() == []
     fresh = original("1000.0.0", **changed)
     assert answers(service) == answers(fresh)
-    for file in ("LICENSE", "README.md", "pyproject.toml", "Dockerfile", "tests/container/conftest.py"):
+    for file in ("LICENSE", "pyproject.toml", "Dockerfile", "tests/container/conftest.py"):
         assert service.text(file) == fresh.text(file)
 
 

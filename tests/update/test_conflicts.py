@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support import edit
-from updating import Service, Template, git
+from support import edit, git
+from updating import Service, Template
 
 NEWER = "1001.0.0"
 

@@ -3,12 +3,13 @@
 import tomllib
 
 import pytest
+from choices import FRAMEWORKS
 from edits import EDITS, Edit
 from history import KINDS, LAST, Kind
-from platforms import FRAMEWORKS
 from support import Service as Installed
 from support import edit as change
-from updating import PRESENT, Service, git, owners
+from support import git
+from updating import PRESENT, Service, owners
 
 # The oldest of each framework, and one of the last release.
 OLDEST = {kind.framework: kind for kind in reversed(KINDS)}
@@ -55,8 +56,7 @@ def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
     shared = {file for file, owner in owners(service).items() if owner == "shared"} - {".python-version"}
     for file in shared:
         source = newer.source(file)
-        note = f"<!-- {NOTE} -->" if file == "README.md" else f"# {NOTE}"
-        source.write_text(f"{note}\n{source.read_text(encoding='utf-8')}", encoding="utf-8")
+        source.write_text(f"# {NOTE}\n{source.read_text(encoding='utf-8')}", encoding="utf-8")
     newer.release("1001.0.0")
     edits = made_edits(service)
     there = shared & service.files().keys()
@@ -74,10 +74,10 @@ def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
 def test_edits_and_a_release_that_changes_each_requirement_meet(kind: Kind, make, newer):
     service = make(kind.release, newer, **kind.answers)
     edits = made_edits(service)
-    for source in (newer.source("pyproject.toml"), newer.folder / "extensions/platforms.py"):
+    choices = (newer.folder / "stacks").glob("*/*/*.toml")
+    for source in (newer.source("pyproject.toml"), *choices):
         change(source, (r'("[a-z0-9-]+)>=\d', r"\1>=9"))
     change(newer.source("pyproject.toml"), (r"\Z", f"\n# {NOTE}\n[tool.newer]\nanswer = 42\n"))
-    change(newer.source("README.md"), (r"\Z", f"\n## {NOTE}\n\nAnd what that means.\n"))
     newer.release("1001.0.0")
 
     service.update(version="1001.0.0")
@@ -86,7 +86,6 @@ def test_edits_and_a_release_that_changes_each_requirement_meet(kind: Kind, make
     assert lost(service, edits) == []
     assert tomllib.loads(service.text("pyproject.toml"))["tool"].keys() >= {"ours", "newer"}
     assert '"structlog>=96.1.0"' in service.text("pyproject.toml")
-    assert f"\n## {NOTE}\n" in service.text("README.md")
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys([*OLDEST.values(), *NEWEST.values()]), ids=str)

@@ -11,27 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import plumbum
-import preview
 import pytest
 from copier import run_copy, run_update
-from support import TEMPLATE, edit
+from previews import processes
+from previews.errors import PreviewError
+from previews.template import same_template
+from previews.updates import conflicts
+from support import TEMPLATE, commit, edit, git
 
-FLEET = (TEMPLATE / "docs/fleet.md").read_text(encoding="utf-8")
+FLEET = (TEMPLATE / "docs/how-to/fleet.md").read_text(encoding="utf-8")
 TABLE, JSON = re.findall(r"^\$ (uv run .*)$", FLEET, re.MULTILINE)
 OLD, NEW = "v1000.0.0", "v1000.1.0"
 
 
-def git(folder: Path, *arguments: str | Path) -> str:
-    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message=Change")
-
-
 def report(command: str, template: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of docs/fleet.md on other folders."""
+    """Run a command of docs/how-to/fleet.md on other folders."""
     words = command.replace("gh:org/uv-docker-template", str(template)).split()
     assert words.pop() == "../services"
     return subprocess.run(
@@ -247,13 +241,13 @@ def test_without_a_release_the_last_commit_is_the_newest(template, make, tmp_pat
     unreleased = tmp_path / "uv-docker-template"
     shutil.copytree(template, unreleased)
     edit(tmp_path / "service/.copier-answers.yml", (re.escape(str(template)), str(unreleased)))
-    edit(tmp_path / "service/.copier-answers.yml", (OLD, git(template, "rev-parse", OLD).strip()))
+    edit(tmp_path / "service/.copier-answers.yml", (OLD, git(template, "rev-parse", OLD)))
     commit(tmp_path / "service")
     git(unreleased, "tag", "--delete", *git(unreleased, "tag").split())
 
     found = reports(report(JSON, unreleased, tmp_path / "service"))["service"]
 
-    assert (found["status"], found["newest"]) == ("behind", git(unreleased, "rev-parse", "--short", "HEAD").strip())
+    assert (found["status"], found["newest"]) == ("behind", git(unreleased, "rev-parse", "--short", "HEAD"))
 
 
 def test_without_the_template_there_is_no_report(make, tmp_path):
@@ -280,7 +274,7 @@ def test_a_template_is_known_by_each_of_its_addresses():
         "git@github.com:org/uv-docker-template.git",
         "ssh://git@github.com:22/org/uv-docker-template",
     ):
-        assert preview.same_template(url, "gh:org/uv-docker-template"), url
+        assert same_template(url, "gh:org/uv-docker-template"), url
     for url in (
         "gh:other/uv-docker-template",
         "gl:org/uv-docker-template",
@@ -292,7 +286,7 @@ def test_a_template_is_known_by_each_of_its_addresses():
         "http://[",
         "x" * 5000,
     ):
-        assert not preview.same_template(url, "gh:org/uv-docker-template"), url
+        assert not same_template(url, "gh:org/uv-docker-template"), url
 
 
 def test_each_trace_of_a_conflict_counts(tmp_path):
@@ -301,7 +295,7 @@ def test_each_trace_of_a_conflict_counts(tmp_path):
         (tmp_path / name).write_text("=======\n")
     (tmp_path / "old.rej").touch()
     commit(tmp_path)
-    blob = git(tmp_path, "rev-parse", "HEAD:unmerged").strip()
+    blob = git(tmp_path, "rev-parse", "HEAD:unmerged")
     stages = "".join(f"100644 {blob} {stage}\tunmerged\n" for stage in (1, 2, 3))
     git(tmp_path, "rm", "--quiet", "--cached", "unmerged")
     subprocess.run(["git", "-C", tmp_path, "update-index", "--index-info"], input=stages, text=True, check=True)
@@ -309,7 +303,7 @@ def test_each_trace_of_a_conflict_counts(tmp_path):
     (tmp_path / ".gitignore").write_text("*.rej\n")
     (tmp_path / "marked").write_text("<<<<<<< before updating\n=======\n>>>>>>> after updating\n")
 
-    assert preview.conflicts(tmp_path) == ["marked", "rejected", "unmerged"]
+    assert conflicts(tmp_path) == ["marked", "rejected", "unmerged"]
 
 
 @pytest.mark.parametrize(
@@ -317,9 +311,9 @@ def test_each_trace_of_a_conflict_counts(tmp_path):
     [(os._exit, 3, "its process ended with exit status 3"), (time.sleep, 1000, "it took more than 1 s")],
 )
 def test_an_update_that_dies_or_hangs_is_given_up(function, argument, reason, monkeypatch):
-    monkeypatch.setattr(preview, "TIMEOUT", 1)
-    with pytest.raises(preview.PreviewError, match=f"^the update fails: {reason}$"):
-        preview.run_in_process(function, argument)
+    monkeypatch.setattr(processes, "TIMEOUT", 1)
+    with pytest.raises(PreviewError, match=f"^the update fails: {reason}$"):
+        processes.run_in_process(function, argument)
 
 
 def test_documented_json_has_the_fields_of_the_real_one(template, make, tmp_path):

@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import edit
-from updating import CHECK, PRESENT, PUT_ASIDE, UPDATE, Service, Template, git
+from support import edit, git
+from updating import CHECK, PRESENT, PUT_ASIDE, UPDATE, Service, Template
 
 NEWER = "1001.0.0"
 
@@ -22,7 +22,7 @@ exec {git} "$@"
 @pytest.fixture
 def service(make, newer: Template) -> Service:
     """Make a service with an edit, and one that is in conflict with a newer release, and a file that git ignores."""
-    for file in ("README.md", "Dockerfile", ".gitignore", "etc/healthcheck.py", "src/my_service/wsgi.py"):
+    for file in ("Dockerfile", ".gitignore", "etc/healthcheck.py", "src/my_service/wsgi.py"):
         edit(newer.source(file), (r"\Z", "# Said by a newer release.\n"))
     (newer.folder / "template/.added").write_text("Said by a newer release.\n")
     edit(newer.source("etc/uwsgi.ini"), (r"buffer-size = \d+", "buffer-size = 16384"))
@@ -93,12 +93,12 @@ def test_a_killed_update_is_completed_by_the_same_commands(service: Service, tmp
     assert half_done >= 2, "the kills came too early or too late to show anything"
 
 
-def test_a_services_readme_has_the_same_commands(original):
-    readme = original(PRESENT).text("README.md")
+def test_a_services_documents_have_the_same_commands(original):
+    document = original(PRESENT).text("docs/updating.md")
 
-    assert f"$ {PUT_ASIDE}\n$ uvx " in readme
-    assert f"{UPDATE}\n" in readme
-    assert f"$ {CHECK}\n" in readme
+    assert f"$ {PUT_ASIDE}\n$ uvx " in document
+    assert f"{UPDATE}\n" in document
+    assert f"$ {CHECK}\n" in document
 
 
 def test_what_was_not_committed_is_put_aside(make):

@@ -2,12 +2,12 @@
 
 import pytest
 from history import KINDS, Kind
-from support import edit
-from updating import PRESENT, git, owners
+from support import edit, git
+from updating import PRESENT, owners
 
-SAYS_SO = "# An update overwrites this file.\n"
-YOURS = ["src/my_service/__init__.py", "src/my_service/app.py", "tests/test_app.py"]
-THE_TEMPLATES = ["docker-entrypoint.sh", "etc/healthcheck.py", "tests/container/test_image.py"]
+SAYS_SO = " An update overwrites this file."
+YOURS = ["README.md", "src/my_service/__init__.py", "src/my_service/app.py", "tests/test_app.py"]
+THE_TEMPLATES = ["docker-entrypoint.sh", "etc/healthcheck.py", "src/my_service/access.py", "docs/production.md"]
 
 
 def append(file, line: str) -> None:
@@ -18,7 +18,7 @@ def append(file, line: str) -> None:
 def test_what_the_table_names_is_there(kind: Kind, original):
     service = original(PRESENT, **kind.answers)
     (yours, template) = (
-        [line for line in service.text("README.md").splitlines() if line.startswith(f"| {owner} |")]
+        [line for line in service.text("docs/updating.md").splitlines() if line.startswith(f"| {owner} |")]
         for owner in ("yours", "the template's")
     )
     named = yours[0].split("`")[1::2] + template[0].split("`")[1::2]
@@ -91,19 +91,19 @@ def test_edits_of_the_templates_that_an_update_does_not_change_are_overwritten_t
 
 def test_shared_files_are_merged_and_stay_deleted(make, newer):
     service = make(template=newer)
-    for file in ("README.md", ".gitignore", ".envrc"):
+    for file in (".dockerignore", ".gitignore", ".envrc"):
         append(newer.source(file), "# The template's")
     newer.release("1001.0.0")
-    edit(service.folder / "README.md", (r"\A# My Service", "# Our Service"))
-    edit(service.folder / ".gitignore", (r"\A", "# Ours\n"))
+    for file in (".dockerignore", ".gitignore"):
+        edit(service.folder / file, (r"\A", "# Ours\n"))
     (service.folder / ".envrc").unlink()
     service.commit()
 
     service.update(version="1001.0.0")
 
     assert service.conflicts() == []
-    for file, ours in {"README.md": "# Our Service\n", ".gitignore": "# Ours\n"}.items():
-        assert service.text(file).startswith(ours)
+    for file in (".dockerignore", ".gitignore"):
+        assert service.text(file).startswith("# Ours\n")
         assert service.text(file).endswith("# The template's\n")
     assert not (service.folder / ".envrc").exists()
 

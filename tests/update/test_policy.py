@@ -183,10 +183,10 @@ def test_a_file_that_is_removed_with_its_edits_is_noticed(make, newer):
 
 
 def test_a_migration_moves_edits_with_their_file(make, newer):
-    """The README's recipe."""
+    """The recipe in CONTRIBUTING.md."""
     move_in_template(newer)
-    readme = (newer.folder / "README.md").read_text(encoding="utf-8")
-    (recipe,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    document = (newer.folder / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", document, re.DOTALL)
     recipe = recipe.replace("0.3.0", NEWER).replace("OLD", "etc/uwsgi.ini").replace("NEW", "etc/server.ini")
     config = newer.folder / "copier.yml"
     text = config.read_text(encoding="utf-8")

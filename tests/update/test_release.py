@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from support import git
 
 
 @pytest.fixture
@@ -20,10 +21,6 @@ def clone(template_clone: Path, tmp_path: Path) -> Path:
     for tag in git(clone, "tag").split():
         git(clone, "tag", "--delete", tag)
     return clone
-
-
-def git(clone: Path, *command: str) -> str:
-    return subprocess.run(["git", *command], cwd=clone, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def release(clone: Path, version: str, check: str = "true") -> subprocess.CompletedProcess[str]:
@@ -99,8 +96,18 @@ def test_what_fails_its_tests_is_no_release(clone):
     assert "`false` failed" in refused(clone, "0.2.0", check="false")
 
 
+def test_tests_know_the_release(clone):
+    assert release(clone, "0.2.0", check="grep --quiet '^.0.2.0. = ' releases.toml").returncode == 0
+
+
 def test_tests_that_change_the_tree_are_no_proof(clone):
     assert "changed the working tree" in release(clone, "0.2.0", check="touch new.txt").stderr
+
+
+def test_edits_made_meanwhile_are_kept(clone):
+    assert "changed the working tree" in release(clone, "0.2.0", check="echo Edited >> README.md").stderr
+    assert git(clone, "status", "--porcelain") == "M README.md"
+    assert git(clone, "tag") == ""
 
 
 @pytest.mark.parametrize("hook", ["pre-commit", "reference-transaction"])

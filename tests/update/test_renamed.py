@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 import yaml
-from support import edit
-from updating import Service, Template, git
+from support import edit, git
+from updating import Service, Template
 
 NEWER = "1001.0.0"
 
@@ -79,7 +79,7 @@ def test_a_renamed_package_is_merged(way, make, newer):
     package = service.folder / "src/orders"
     assert sorted(path.name for path in package.iterdir()) == [
         "__init__.py", "access.py", "added.py", "app.py", "bodies.py", "config.py", "greetings.py", "health.py",
-        "hosts.py", "probes.py", "proxy.py", "wsgi.py",
+        "hosts.py", "logs.py", "probes.py", "proxy.py", "wsgi.py",
     ]  # fmt: skip
     health = (package / "health.py").read_text()
     assert health.startswith('"""Said by a newer release."""\n')
@@ -157,7 +157,7 @@ def type_into(service: Service, command: str, keys: bytes) -> str:
                 seen += chunk
                 if "\x1b[6n" in chunk:  # It asks where the cursor is.
                     os.write(terminal, b"\x1b[1;1R")
-                if keys and "What does one import?" in seen:
+                if keys and "Import package name" in seen:
                     os.write(terminal, keys)
                     keys = b""
                 if "Validation error" in chunk:

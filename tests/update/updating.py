@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Self
 
 import jinja2
+from choices import make_stack
 from history import RELEASES
-from support import README
+from support import README, commit, git
 
 (CHECK,) = re.findall(r"^\$ (git diff .*)$", README, re.MULTILINE)
 (PUT_ASIDE,) = re.findall(r"^\$ (git reset .*)$", README, re.MULTILINE)
@@ -96,20 +97,20 @@ class Template:
 
     def source(self, file: str) -> Path:
         """Give what a default service's file is rendered from."""
+        for choice in make_stack("debian-13", "flask", "uwsgi", "my_service")["files"]:
+            if choice["path"] == file:
+                return self.folder / choice["source"]
         answers = {
             "_copier_conf": {"answers_file": ".copier-answers.yml"},
             "ci": "none",
-            "framework": "flask",
             "license": "Proprietary",
-            "made_of": {"interface": "wsgi", "stopping": "Stopping"},
             "package_name": "my_service",
-            "server": "uwsgi",
         }
         folder = self.folder / "template"
         rendered = {
             jinja2.Template(path.relative_to(folder).as_posix().removesuffix(".jinja")).render(answers): path
             for path in folder.rglob("*")
-            if path.is_file()
+            if path.is_file() and "{% yield" not in path.name
         }
         return rendered[file]
 
@@ -124,22 +125,11 @@ class Template:
 
 
 def owners(service: Service) -> dict[str, str]:
-    """Tell whose each file of an unedited service is, as its README does: "yours", "the template's" or "shared"."""
-    rows = re.findall(r"^\| (yours|the template's|shared) \| (.*?) \|", service.text("README.md"), re.MULTILINE)
+    """Tell whose each file of an unedited service is, as its documents do: "yours", "the template's" or "shared"."""
+    rows = re.findall(r"^\| (yours|the template's|shared) \| (.*?) \|", service.text("docs/updating.md"), re.MULTILINE)
     patterns = {owner: re.findall("`(.*?)`", files) for owner, files in rows}
     patterns["shared"].append("*")
     return {
         file: next(owner for owner, globs in patterns.items() if any(fnmatchcase(file, glob) for glob in globs))
         for file in service.files()
     }
-
-
-def git(folder: Path, *command: str) -> str:
-    """Run git in a folder; give its output."""
-    return subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit(folder: Path, message: str) -> None:
-    """Commit all that is in a folder."""
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)

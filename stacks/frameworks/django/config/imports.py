@@ -1,0 +1,1 @@
+import dj_database_url

@@ -1,0 +1,1 @@
+python -IBm django collectstatic --no-input

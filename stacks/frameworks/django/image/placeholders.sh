@@ -1,0 +1,2 @@
+# Placeholder: Django requires it even for collectstatic.
+export SECRET_KEY=unused

@@ -1,0 +1,3 @@
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient

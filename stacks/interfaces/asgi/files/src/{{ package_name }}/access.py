@@ -1,0 +1,122 @@
+# An update overwrites this file.
+"""A line of log for each request, and an id that all lines of a request share."""
+
+import logging
+import re
+import time
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+from uuid import uuid4
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# What a proxy or a calling service may send as X-Request-ID; anything else is replaced.
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+# Probes come every few seconds: that all is well is logged at level DEBUG only.
+PROBES = ("/livez", "/readyz")
+# Longer paths and user agents are cut, in characters.
+LONGEST = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class AccessLog:
+    """ASGI middleware that logs each request once it is served.
+
+    It also logs what nobody caught, because only here is the request's id known.
+    """
+
+    def __init__(self, application: ASGIApp) -> None:
+        """Wrap *application*."""
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, and give its id in the response."""
+        if scope["type"] != "http":
+            # The application's start and stop, or a WebSocket.
+            await self.application(scope, receive, send)
+            return
+        request_id = _header(scope, b"x-request-id")
+        if not REQUEST_ID.fullmatch(request_id):
+            request_id = str(uuid4())
+        header = (b"x-request-id", request_id.encode())
+        added = [header]
+        if _header(scope, b"content-length") and _header(scope, b"transfer-encoding"):
+            # What one server takes for its body, another takes for the next request:
+            # https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+            added.append((b"connection", b"close"))
+        # The application finds it there, to pass it on to services that it calls.
+        others = [pair for pair in scope["headers"] if pair[0] != b"x-request-id"]
+        scope = {**scope, "headers": [*others, header]}
+        started = time.perf_counter()
+        status, responded, gone = 0, 0.0, False
+
+        async def receive_from_client() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = message["type"] == "http.disconnect"
+            return message
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, responded
+            if gone and not status and message.get("status") in (500, None):
+                # Starlette responds before it passes on that the client has gone.
+                return
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), *added]
+                message = {**message, "headers": headers}
+            elif not message.get("more_body", False):
+                # What the application does afterwards, nobody waits for.
+                responded = time.perf_counter()
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.application(scope, receive_from_client, send_with_id)
+            except ClientDisconnect:
+                # It may still be there: servers say so, too, of a body that is no HTTP.
+                if not status:
+                    await _send_error(send_with_id, 400)
+            except Exception:
+                # It ends here: the server would log it again. It closes the connection
+                # by itself if half of a response is sent.
+                log.exception("unhandled exception")
+                if not status:
+                    await _send_error(send_with_id, 500)
+            finally:
+                duration = (responded or time.perf_counter()) - started
+                _log_request(scope, status or 500, duration)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    values: list[bytes] = [value for key, value in scope["headers"] if key == name]
+    return b",".join(values).decode("latin-1")
+
+
+async def _send_error(send: Send, status: int) -> None:
+    body = HTTPStatus(status).phrase.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _log_request(scope: Scope, status: int, duration: float) -> None:
+    # Servers differ in how they decode the path; not all of them give the raw one.
+    if raw_path := scope.get("raw_path"):
+        path = unquote_to_bytes(raw_path).decode(errors="replace")
+    else:
+        path = scope["path"].encode(errors="replace").decode()
+    unimportant = path in PROBES and status == 200
+    log.log(
+        logging.DEBUG if unimportant else logging.INFO,
+        "request",
+        method=scope["method"],
+        path=path[:LONGEST],
+        status=status,
+        duration=round(duration, 6),
+        client=(scope.get("client") or [None])[0],
+        user_agent=_header(scope, b"user-agent")[:LONGEST],
+    )

@@ -1,0 +1,2 @@
+
+from starlette.types import ASGIApp, Receive, Scope, Send

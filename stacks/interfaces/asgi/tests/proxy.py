@@ -1,0 +1,24 @@
+
+
+def test_lines_of_one_header_are_one_list() -> None:
+    lines = {"X-Forwarded-For": "6.6.6.6\n192.0.2.1"}
+
+    assert receive(headers=lines)[0] == "192.0.2.1"
+
+
+def test_a_websocket_has_a_scheme_of_its_own() -> None:
+    headers = {"X-Forwarded-Proto": "https"}
+
+    assert receive(headers=headers, type="websocket", scheme="ws")[1] == "wss"
+
+
+def test_start_and_stop_are_passed_through() -> None:
+    seen = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    scope = {"type": "lifespan"}
+    asyncio.run(ForwardedHeaders(application)(scope, Any, Any))  # type: ignore[arg-type]
+
+    assert seen == [scope]

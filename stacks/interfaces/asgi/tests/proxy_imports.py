@@ -1,0 +1,2 @@
+import asyncio
+from typing import Any

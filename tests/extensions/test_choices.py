@@ -1,0 +1,252 @@
+"""What can be chosen exists, fits together, and reads well in a menu."""
+
+import dataclasses
+import re
+import tomllib
+from itertools import product
+from pathlib import Path
+
+import choices
+import pytest
+from choices import FRAMEWORKS, OTHER, PLATFORMS, PYTHONS, SERVERS, Framework, make_stack
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+from support import TEMPLATE
+
+
+@pytest.fixture
+def render():
+    environment = SandboxedEnvironment(extensions=[choices.ChoicesExtension], undefined=StrictUndefined)
+    return lambda source, **answers: environment.from_string(source).render(answers)
+
+
+def fitting():
+    return [(key, server) for key in FRAMEWORKS for server in choices.server_choices(key).values()]
+
+
+# --- Menus
+
+
+def test_defaults_come_first():
+    assert next(iter(choices.platform_choices().values())) == "debian-13"
+    assert next(iter(choices.framework_choices().values())) == "flask"
+    assert next(iter(choices.server_choices("flask").values())) == "uwsgi"
+
+
+def test_every_platform_is_offered_and_another_image_last():
+    assert list(choices.platform_choices().values()) == [*PLATFORMS, OTHER]
+
+
+def test_every_framework_is_offered():
+    assert list(choices.framework_choices().values()) == list(FRAMEWORKS)
+
+
+def test_every_server_is_offered_to_a_framework():
+    assert {server for _, server in fitting()} == SERVERS.keys()
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_servers_are_offered_to_frameworks_that_they_can_run(framework):
+    offered = choices.server_choices(framework)
+
+    assert offered
+    for key, server in SERVERS.items():
+        assert (key in offered.values()) == (FRAMEWORKS[framework].interface in server.interfaces)
+
+
+@pytest.mark.parametrize("table", [PLATFORMS, FRAMEWORKS, SERVERS], ids=["platforms", "frameworks", "servers"])
+def test_labels_differ(table):
+    labels = [item.label for item in table.values()] + [choices.OTHER_LABEL]
+    assert len(labels) == len(set(labels))
+
+
+def test_uwsgis_label_says_that_it_is_in_maintenance_mode():
+    assert "maintenance mode" in SERVERS["uwsgi"].label
+
+
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
+def test_label_says_which_python(platform):
+    assert platform.label.endswith(f"Python {platform.python}")
+
+
+def test_every_platforms_python_is_offered_for_another_image():
+    assert {platform.python for platform in PLATFORMS.values()} <= set(PYTHONS)
+
+
+# --- Packages
+
+
+def test_packages_of_a_service_are_its_platforms_and_its_servers():
+    packages = PLATFORMS["debian-12"].packages_for(SERVERS["uwsgi"])
+
+    assert packages.build == ("python3.11", "gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev", "python3.11-dev")
+    assert packages.run == ("python3.11", "libpcre2-8-0", "libpython3.11")
+
+
+def test_server_without_packages_of_its_own_needs_the_platforms_only():
+    packages = PLATFORMS["ubuntu-24.04"].packages_for(SERVERS["granian"])
+
+    assert (packages.build, packages.run) == (("python3.12",), ("python3.12",))
+
+
+def test_image_that_has_python_gets_no_other():
+    packages = PLATFORMS["python-3.14"].packages_for(SERVERS["uwsgi"])
+
+    assert packages.build == ("gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev")
+    assert packages.run == ("libpcre2-8-0",)
+
+
+@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
+def test_packages_name_one_python_and_leave_no_gap(platform, server):
+    packages = PLATFORMS[platform].packages_for(SERVERS[server])
+
+    for package in packages.build + packages.run:
+        assert re.fullmatch("[a-z0-9][a-z0-9.+-]+", package)
+        assert re.findall(r"python(\d[\d.]*)", package) in ([], [PLATFORMS[platform].python])
+
+
+@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
+def test_compilers_and_headers_stay_in_the_build_stage(platform, server):
+    run = PLATFORMS[platform].packages_for(SERVERS[server]).run
+
+    assert not [name for name in run if name == "gcc" or name.endswith("-dev")]
+
+
+# --- What a service is made of
+
+
+@pytest.mark.parametrize(
+    ("platform", "image", "python", "interpreter"),
+    [
+        ("debian-13", "debian:trixie-slim", "3.13", "/usr/bin/python3.13"),
+        ("debian-12", "debian:bookworm-slim", "3.11", "/usr/bin/python3.11"),
+        ("ubuntu-24.04", "ubuntu:24.04", "3.12", "/usr/bin/python3.12"),
+        ("ubuntu-26.04", "ubuntu:26.04", "3.14", "/usr/bin/python3.14"),
+        ("python-3.14", "python:3.14-slim-trixie", "3.14", "/usr/local/bin/python3.14"),
+    ],
+)
+def test_platform_is_an_image_and_its_python(platform, image, python, interpreter):
+    stack = make_stack(platform, "flask", "uwsgi", "my_service")
+
+    assert (stack["base_image"], stack["python"], stack["interpreter"]) == (image, python, interpreter)
+    assert stack["has_python"] == interpreter.startswith("/usr/local/")
+
+
+def test_other_image_is_the_one_that_was_answered_and_gets_its_python_by_apt():
+    stack = make_stack(OTHER, "flask", "uwsgi", "my_service", "registry.example.com/team/debian:13.2", "3.13")
+    usual = make_stack("debian-13", "flask", "uwsgi", "my_service")
+
+    image = "registry.example.com/team/debian:13.2"
+    assert stack == usual | {"base_image": image, "cache": image}
+
+
+def test_answers_for_another_image_change_nothing_else():
+    assert make_stack("debian-13", "flask", "uwsgi", "a", "x:1", "3.11") == make_stack(
+        "debian-13", "flask", "uwsgi", "a"
+    )
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_commands_start_this_services_application(framework, server):
+    stack = make_stack("debian-13", framework, server, "my_service")
+    module = f"my_service.{stack['interface']}"
+
+    for command in (stack["server"]["command"], stack["server"]["start"]):
+        assert not re.search("PACKAGE|INTERFACE|[{}]", command)
+        # uWSGI reads it from its own configuration.
+        assert (module in command) == (server != "uwsgi")
+    assert stack["server"]["config"] in stack["server"]["command"] + stack["server"]["start"]
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_threads_are_for_wsgi(framework, server):
+    stack = make_stack("debian-13", framework, server, "my_service")
+
+    assert (stack["threads"] is None) == (stack["interface"] == "asgi")
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_requirements_are_the_frameworks_and_the_servers_in_order(framework, server):
+    requirements = make_stack("debian-13", framework, server, "my_service")["requirements"]
+
+    assert requirements == sorted(requirements)
+    assert set(requirements) == {*FRAMEWORKS[framework].requirements, *SERVERS[server].requirements}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_files_of_a_service_lie_in_its_package(framework):
+    server = next(iter(choices.server_choices(framework).values()))
+    files = make_stack("debian-13", framework, server, "my_service")["owned"]
+
+    assert files[0] == "src/my_service/__init__.py"
+    for file in files:
+        assert file.startswith(("src/my_service/", "tests/test_"))
+
+
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_each_file_of_a_choice_has_a_source_and_a_place_of_its_own(framework, server):
+    files = make_stack("debian-13", framework, server, "my_service")["files"]
+
+    paths = [file["path"] for file in files]
+    assert len(paths) == len(set(paths))
+    assert f"etc/{SERVERS[server].config}" in paths
+    assert f"src/my_service/{FRAMEWORKS[framework].interface}.py" in paths
+    for file in files:
+        assert (TEMPLATE / file["source"]).is_file()
+        assert not re.search("[{}]", file["path"])
+
+
+# --- Data
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"lable": "Flask"}, "no framework has lable"),
+        ({"interface": None}, "missing 1 required keyword-only argument: 'interface'"),
+    ],
+)
+def test_malformed_data_is_named_with_its_file(change, reason):
+    data = {**tomllib.loads((TEMPLATE / "stacks/frameworks/flask/framework.toml").read_text()), **change}
+
+    with pytest.raises(ValueError, match=rf"^a/framework\.toml: .*{reason}"):
+        choices.read(Framework, {name: value for name, value in data.items() if value}, Path("a/framework.toml"))
+
+
+# --- A framework is for life
+
+
+def test_framework_stays_or_is_new(tmp_path):
+    answers = tmp_path / ".copier-answers.yml"
+    assert choices.check_framework("flask", answers) == ""
+    answers.write_text("ci: none\nframework: flask\n")
+    assert choices.check_framework("flask", answers) == ""
+
+
+def test_framework_that_changes_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "answers").write_text("ci: none\nframework: flask\nimage_name: x\n")
+    message = choices.check_framework("django", tmp_path / "answers")
+    assert message == "start a new service\nA flask service can't become one of django: its code would be another's."
+    assert all(len(line) <= 80 for line in f"Validation error for question 'framework': {message}".splitlines())
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS["django"].reserved)
+def test_django_can_not_have_two_apps_of_one_name(name):
+    assert f'an app of its own called "{name}"' in choices.check_reserved(name, "django")
+    assert choices.check_reserved(choices.unreserved(name, "django"), "django") == ""
+    assert choices.check_reserved(name, "flask") == ""
+    assert choices.unreserved(name, "flask") == name
+
+
+# --- In Copier
+
+
+def test_tables_cannot_be_changed_by_a_template():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PLATFORMS["debian-13"].python = "2.7"
+
+
+def test_templates_reach_everything(render):
+    assert render("{{ platform_choices() }}{{ framework_choices() }}{{ server_choices('flask') }}{{ pythons }}")
+    assert render("{{ make_stack('debian-13', 'flask', 'uwsgi', 'my_service').base_image }}") == "debian:trixie-slim"
+    assert render("{{ 'django' | check_framework('no-such-file') }}") == ""

@@ -1,0 +1,17 @@
+"""This repository's own workflow is what its readers accept."""
+
+from support import TEMPLATE
+from test_workflows import check, check_schema, pipelines
+
+
+def test_own_workflow_fits_the_published_schema():
+    result = check_schema("github", *pipelines(TEMPLATE))
+    assert result.returncode == 0, result.stdout
+
+
+def test_own_workflow_is_secure():
+    # Not as an auditor: Debian's image keeps its tag, so that its packages and those of its mirror fit each other.
+    result = check("zizmor", "--offline", "--no-config", "--no-progress", TEMPLATE / ".github")
+    assert result.returncode == 0, result.stdout
+    assert "No findings" in result.stdout
+    assert "ignored" not in result.stdout
