@@ -2,12 +2,14 @@
 #
 #   make demo [DIR=path] [SERVE=1]   scaffold a service, start it, fetch its pages
 #   make test [ARGS=...]             run every test, or those that pytest's ARGS select
+#   make test-all [ARGS=...]         run those of all combinations, too, as before a release
 #   make test-fast                   run those that need neither an engine nor a package index
-#   make benchmark [ARGS=...]        measure the image, and write docs/benchmarks.md
-#   make combinations [ARGS=...]     measure all combinations, and write docs/combinations.md, after a test of all
+#   make benchmark [ARGS=...]        measure the image, and write docs/evidence/benchmarks.md
+#   make combinations [ARGS=...]     measure all combinations, and write docs/evidence/combinations.md, after a test of all
+#   make session                     record a real session, and draw it in docs/session.svg
 #   make release VERSION=0.2.0       test everything, then tag a release on main
 
-.PHONY: benchmark combinations demo help release test test-fast
+.PHONY: benchmark combinations demo help release session test test-all test-fast
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -24,11 +26,17 @@ demo:
 release:
 	@tools/run python tools/release.py "$(VERSION)" $(ARGS)
 
+session:
+	@PYTHONPATH=tasks tools/run python tools/session.py
+
 test:
 	@tools/run ruff check
 	@tools/run ruff format --check
-	@tools/run shellcheck tools/run tools/engine .ci/run
-	@tools/run pytest --numprocesses 3 --junitxml .pytest_cache/results.xml $(ARGS)
+	@tools/run shellcheck tools/run tools/engine/* .ci/run
+	@tools/run pytest --numprocesses 3 --durations 10 --junitxml .pytest_cache/results.xml $(ARGS)
+
+test-all:
+	@$(MAKE) --no-print-directory test ARGS="--every-combination $(ARGS)"
 
 test-fast:
 	@tools/run ruff check
