@@ -1,4 +1,7 @@
-"""Merges what git's line by line merge can't: lists in pyproject.toml, and sections at a file's end."""
+"""Merges what git takes for a conflict though the two sides changed different lines.
+
+That is: neighbouring lines, items of lists in pyproject.toml, and sections at a file's end.
+"""
 
 import re
 import subprocess
@@ -19,6 +22,7 @@ def merge(ours: str, base: str, theirs: str, suffix: str) -> tuple[str, bool]:
     if suffix == ".toml":
         merge_lists(*versions)
     end = cut_sections(*versions, suffix)
+    merge_neighbours(*versions)
     with TemporaryDirectory(prefix="merge-") as folder:
         files = [Path(folder) / name for name in ("ours", "base", "theirs")]
         for file, lines in zip(files, versions, strict=True):
@@ -78,6 +82,21 @@ def merge_items(ours: dict[str, str], base: dict[str, str], theirs: dict[str, st
     if list(ours) == sorted(ours):  # `uv add` keeps the order where there is one.
         merged = dict(sorted(merged.items()))
     return list(merged.values())
+
+
+def merge_neighbours(ours: Lines, base: Lines, theirs: Lines) -> None:
+    """Change in *ours* and *base*, too, what is changed in *theirs* alone, however close changes in *ours* are."""
+    same = [block for block in SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks() if block.size]
+    changes = SequenceMatcher(None, base, theirs, autojunk=False).get_opcodes()
+    # Backwards, so that line numbers stay valid.
+    for _, start, end, new_start, new_end in reversed(
+        [change for change in changes if change[0] in ("replace", "delete")]
+    ):
+        for block in same:
+            if block.a <= start and end <= block.a + block.size:
+                place = block.b - block.a
+                ours[place + start : place + end] = theirs[new_start:new_end]
+                base[start:end] = theirs[new_start:new_end]
 
 
 def cut_sections(ours: Lines, base: Lines, theirs: Lines, suffix: str) -> str:

@@ -1,5 +1,6 @@
 """What lines alone would leave in conflict is merged, and nothing else."""
 
+import pytest
 from merging import merge
 
 PYPROJECT = """[project]
@@ -39,6 +40,29 @@ def test_what_both_sides_changed_is_a_conflict():
         assert conflict
         assert "<<<<<<< before updating\n" in merged
         assert ">>>>>>> after updating\n" in merged
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "merged"),
+    [
+        ("# why\na = 2\nb = 1\n", "# reason\na = 1\nb = 1\n", "# reason\na = 2\nb = 1\n"),
+        ("# why\na = 2\nb = 1\n", "# why\na = 1\nb = 2\n", "# why\na = 2\nb = 2\n"),
+        ("# why\na = 2\nb = 1\n", "# two\n# lines\na = 1\nb = 2\n", "# two\n# lines\na = 2\nb = 2\n"),
+        ("# why\nours\na = 1\nb = 1\n", "# why\na = 2\nb = 1\n", "# why\nours\na = 2\nb = 1\n"),
+        ("# why\na = 1\nours\nb = 1\n", "a = 1\nb = 2\n", "a = 1\nours\nb = 2\n"),
+        ("# why\na = 2\nb = 1\n", "a = 1\nb = 1\n", "a = 2\nb = 1\n"),
+    ],
+)
+def test_neighbouring_lines_are_merged_each_by_itself(ours: str, theirs: str, merged: str):
+    assert merge(ours, "# why\na = 1\nb = 1\n", theirs, ".ini") == (merged, False)
+
+
+def test_a_line_that_both_sides_changed_is_a_conflict_beside_neighbours():
+    merged, conflict = merge("# why\na = 2\nb = 1\n", "# why\na = 1\nb = 1\n", "# reason\na = 3\nb = 2\n", ".ini")
+
+    assert conflict
+    assert "\na = 2\n" in merged
+    assert "\na = 3\n" in merged
 
 
 def test_what_was_appended_stays_in_its_section():
