@@ -1,14 +1,13 @@
 """After an update, an edited service still builds and runs."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from building import build, prove
 from edits import EDITS
 from history import KINDS, Kind
-from support import TEMPLATE, Service
+from support import Service, engine
 from updating import Template
 
 
@@ -28,7 +27,7 @@ def test_an_edited_service_runs_after_an_update(kind: Kind, template_clone: Path
     assert updated.conflicts() == []
     dockerfile = updated.text("Dockerfile")
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
-    subprocess.run([TEMPLATE / "tools" / "engine", "stand-ins", *images], check=True)
+    engine("stand-ins", *images)
     image = build(updated.folder, "my-service:updated")
     # All of it for the oldest: the rest is proved for each combination.
     prove(Service(updated.folder, service.env), image, "" if kind == KINDS[0] else "tests/container/test_image.py")
