@@ -85,7 +85,7 @@ def merge_items(ours: dict[str, str], base: dict[str, str], theirs: dict[str, st
 
 
 def merge_neighbours(ours: Lines, base: Lines, theirs: Lines) -> None:
-    """Change in *ours* and *base*, too, what is changed in *theirs* alone, however close changes in *ours* are."""
+    """Apply the changes of *theirs* to lines that *ours* left alone to both *ours* and *base*, however close the edits are."""
     same = [block for block in SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks() if block.size]
     changes = SequenceMatcher(None, base, theirs, autojunk=False).get_opcodes()
     # Backwards, so that line numbers stay valid.

@@ -6,7 +6,14 @@ from support import edit, git
 from updating import PRESENT, owners
 
 SAYS_SO = " An update overwrites this file."
-YOURS = ["README.md", "src/my_service/__init__.py", "src/my_service/app.py", "tests/test_app.py"]
+HOOKS = ".pre-commit-config.yaml"
+YOURS = [
+    "README.md",
+    HOOKS,
+    "src/my_service/__init__.py",
+    "src/my_service/app.py",
+    "tests/test_app.py",
+]
 THE_TEMPLATES = ["docker-entrypoint.sh", "etc/healthcheck.py", "src/my_service/access.py", "docs/production.md"]
 
 
@@ -49,6 +56,24 @@ def test_yours_are_never_touched_again(make, newer):
 
     assert service.conflicts() == []
     assert {**service.files(), ".copier-answers.yml": before[".copier-answers.yml"]} == before
+
+
+def test_hooks_of_an_older_service_stay_and_deleted_ones_do_not_come_back(make, newer):
+    older = make("0.4.0")
+    (older.folder / HOOKS).write_text("repos: []\n", encoding="utf-8")
+    older.commit()
+    present = make(template=newer)
+    append(newer.source(HOOKS), "# The template's")
+    newer.release("1001.0.0")
+    (present.folder / HOOKS).unlink()
+    present.commit()
+
+    older.update()
+    present.update(version="1001.0.0")
+
+    assert (older.conflicts(), present.conflicts()) == ([], [])
+    assert older.text(HOOKS) == "repos: []\n"
+    assert not (present.folder / HOOKS).exists()
 
 
 def test_the_templates_are_overwritten_and_the_edits_are_named(make, newer):
