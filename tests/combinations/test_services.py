@@ -135,6 +135,13 @@ def test_own_checks_pass(service):
         service.run(command)
 
 
+@pytest.mark.parametrize("service", [each for each in SERVED if each[0] == SERVED[0][0]], ids="-".join, indirect=True)
+def test_modules_of_the_template_are_covered(service):
+    """A service leaves them out of its own coverage."""
+    options = "--cov=my_service --cov-branch --cov-fail-under=100"
+    service.run(f"uv run pytest --cov-config=/dev/null {options}")
+
+
 @pytest.mark.parametrize("service", marked(SERVED, EVERY_CHANGE), ids="-".join, indirect=True)
 def test_serves_and_stops_as_its_readme_says(service, tmp_path):
     readme = (service.folder / "README.md").read_text(encoding="utf-8")

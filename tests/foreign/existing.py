@@ -155,8 +155,8 @@ def test_order():
     },
     otherwise={
         **IN_SRC,
-        r"from \.main import app\n\napp.include_router\(health.router\)\n": "from .main import make_app\n",
-        r"    return app\n": "    app: FastAPI = make_app()\n    app.include_router(health.router)\n    return app\n",
+        r"from \.main import app\n": "from .main import make_app\n",
+        r"    return app\n": "    app: FastAPI = make_app()\n    return app\n",
         r'"orders.web", ': '"orders.main", "orders.routers.*", ',
     },
     warnings=(
@@ -270,9 +270,9 @@ $ git add --all
 $ git rm --force requirements.txt setup.py setup.cfg Procfile
 $ sed --in-place 's|^strict = true|&\\nexclude = ["/migrations/"]|' pyproject.toml
 $ sed --in-place 's|^ENV PATH=.*|&\\n    UPLOADS=/data/uploads \\\\|' Dockerfile""",
-        r"from \. import health\n": "from . import create_app as make_app\nfrom . import health\n",
-        r"from \.web import app\n\napp.register_blueprint\(health.blueprint\)\n": "",
-        r"    return app\n": "    app: Flask = make_app()\n    app.register_blueprint(health.blueprint)\n    return app\n",
+        r"from \.config import Config\n": "from . import create_app as make_app\nfrom .config import Config\n",
+        r"from \.web import app\n": "",
+        r"    return app\n": "    app: Flask = make_app()\n    return app\n",
         r'"orders.web", "test_api"': '"orders", "orders.models", "orders.views", "orders.worker", "api.*"',
     },
     changed=(".dockerignore", "docker-entrypoint.sh"),

@@ -27,7 +27,7 @@ def test_an_existing_service_adopts_the_template(name, adopt):
     # What stays in the service, it uses.
     assert set(existing.gone) == adoption.own - set(service.run("git ls-files").split())
     assert re.search(r"test_order PASSED", adoption.outputs["uv run pytest --cov"])
-    assert re.search(r"test_health\.py::test_alive PASSED", adoption.outputs["uv run pytest --cov"])
+    assert re.search(r"test_probes\.py::test_alive PASSED", adoption.outputs["uv run pytest --cov"])
     service.run("uv lock --check")
     assert 'version = "4.2.0"' in (service.folder / "pyproject.toml").read_text()
     assert set((service.folder / ".gitignore").read_text().splitlines()) >= {"/.env", "/.venv/"}

@@ -51,8 +51,8 @@ EXPECTED = [
     "tests/test_access.py",
     "tests/test_bodies.py",
     "tests/test_config.py",
-    "tests/test_health.py",
     "tests/test_logs.py",
+    "tests/test_probes.py",
     "tests/test_proxy.py",
 ]
 OF_FRAMEWORK = {
@@ -73,6 +73,7 @@ OF_FRAMEWORK = {
         "src/my_service/wsgi.py",
         "tests/__init__.py",
         "tests/settings.py",
+        "tests/test_health.py",
         "tests/test_views.py",
     ],
     "fastapi": [

@@ -84,7 +84,8 @@ def test_another_base_image_is_asked_for_with_its_python(make, original):
 
 def test_a_release_that_offered_less_gets_another_server(make, original):
     service = make("0.1.0")
-    own = [file for file, owner in owners(original(PRESENT)).items() if owner == "yours"]
+    # A new Flask service has no tests of its own for health.py, which holds no check yet.
+    own = [file for file, owner in owners(original(PRESENT)).items() if owner == "yours"] + ["tests/test_health.py"]
     before = service.files()
 
     service.update("--data=server=granian")

@@ -49,16 +49,16 @@ def way(request: pytest.FixtureRequest):
 
 def edit_first(service: Service) -> None:
     """Make edits in files of each kind, before the package is renamed."""
-    edit(service.folder / "src/my_service/health.py", (r"(?=\n\ndef _passes)", "\n\nOURS = 1\n"))
+    edit(service.folder / "src/my_service/wsgi.py", (r"\Z", "\n\nOURS = 1\n"))
     edit(service.folder / "src/my_service/app.py", (r"\Z", "\n\nOURS = 1\n"))
     edit(service.folder / "tests/test_app.py", (r"(?<=import version\n)", "import my_service.greetings\n"))
-    (service.folder / "src/my_service/greetings.py").write_text("from my_service.health import OURS\n")
+    (service.folder / "src/my_service/greetings.py").write_text("from my_service.wsgi import OURS\n")
     (service.folder / "src/my_service/logs.py").unlink()
     service.commit()
 
 
 def change_template(template: Template) -> None:
-    edit(template.source("src/my_service/health.py"), (r'\A"""[^\n]*\n', '"""Said by a newer release."""\n'))
+    edit(template.source("src/my_service/wsgi.py"), (r'\A"""[^\n]*\n', '"""Said by a newer release."""\n'))
     edit(template.source("src/my_service/logs.py"), (r"\Z", "\n\nTHEIRS = 1\n"))
     (template.folder / "template/src/{{ package_name }}/added.py").write_text('"""New."""\n')
     template.release(NEWER)
@@ -81,11 +81,11 @@ def test_a_renamed_package_is_merged(way, make, newer):
         "__init__.py", "access.py", "added.py", "app.py", "bodies.py", "config.py", "greetings.py", "health.py",
         "hosts.py", "logs.py", "probes.py", "proxy.py", "wsgi.py",
     ]  # fmt: skip
-    health = (package / "health.py").read_text()
-    assert health.startswith('"""Said by a newer release."""\n')
-    assert "\nOURS = 1\n" in health
+    wsgi = (package / "wsgi.py").read_text()
+    assert wsgi.startswith('"""Said by a newer release."""\n')
+    assert "\nOURS = 1\n" in wsgi
     assert "\nOURS = 1\n" in (package / "app.py").read_text()
-    assert (package / "greetings.py").read_text() == "from orders.health import OURS\n"
+    assert (package / "greetings.py").read_text() == "from orders.wsgi import OURS\n"
     assert "import orders.greetings\n" in service.text("tests/test_app.py")
     assert git(service.folder, "grep", "--files-with-matches", "orders", "--", "*.toml", "*.ini", "Dockerfile")
     assert [file for file in service.files() if "my_service" in service.text(file)] == []
@@ -95,15 +95,15 @@ def test_a_renamed_package_is_merged(way, make, newer):
 def test_a_conflict_in_a_renamed_package_is_named(way, make, newer):
     service = make(template=newer)
     change_template(newer)
-    edit(service.folder / "src/my_service/health.py", (r'\A"""[^\n]*\n', '"""Said by us."""\n'))
+    edit(service.folder / "src/my_service/wsgi.py", (r'\A"""[^\n]*\n', '"""Said by us."""\n'))
     service.commit()
     options = way(service)
     service.commit()
 
     service.update(*options, version=NEWER)
 
-    assert service.conflicts() == ["src/orders/health.py"]
-    assert '=======\n"""Said by a newer release."""\n>>>>>>>' in service.text("src/orders/health.py")
+    assert service.conflicts() == ["src/orders/wsgi.py"]
+    assert '=======\n"""Said by a newer release."""\n>>>>>>>' in service.text("src/orders/wsgi.py")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_name_that_can_not_be_had_leaves_all_as_it_was(name: str, ignored: str
 def test_a_new_name_typed_during_the_update_is_refused_with_the_cure(make):
     """The folder can't be moved any more: the edits in it would be lost."""
     service = make()
-    edit(service.folder / "src/my_service/health.py", (r"\Z", "# Ours\n"))
+    edit(service.folder / "src/my_service/wsgi.py", (r"\Z", "# Ours\n"))
     service.commit()
     before = service.files()
 
