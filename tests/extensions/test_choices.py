@@ -226,7 +226,7 @@ def test_framework_stays_or_is_new(tmp_path):
 def test_framework_that_changes_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "answers").write_text("ci: none\nframework: flask\nimage_name: x\n")
     message = choices.check_framework("django", tmp_path / "answers")
-    assert message == "start a new service\nA flask service can't become one of django: its code would be another's."
+    assert message == "start a new service\nA flask service can't change to django: its code depends on the framework."
     assert all(len(line) <= 80 for line in f"Validation error for question 'framework': {message}".splitlines())
 
 

@@ -134,9 +134,9 @@ def test_refused_name_is_shown_with_another_that_is_accepted(check, name):
     ("name", "message"),
     [
         ("class", 'write class_app\n"class" is a Python keyword.'),
-        ("json", 'write json_app\n"json" is a module of Python\'s own.'),
+        ("json", 'write json_app\n"json" is a module of the standard library.'),
         ("my-app_2.0", 'write my_app_2_0\n"my-app_2.0" isn\'t lower-case words joined by underscores.'),
-        ("2fast", 'write app_2fast\n"2fast" begins with no letter.'),
+        ("2fast", 'write app_2fast\n"2fast" doesn\'t begin with a letter.'),
     ],
 )
 def test_refusal_of_a_package_says_why(name, message):
@@ -160,7 +160,7 @@ def test_names_of_python_are_the_same_whichever_runs_this():
     gone_in_3_15 = {"sre_compile", "sre_constants", "sre_parse"}
 
     for name in later | gone_in_3_12 | gone_in_3_13 | gone_in_3_15 | {"tomllib", "sys", "zlib", "sitecustomize"}:
-        assert "Python's own" in names.check_package_name(name), name
+        assert "standard library" in names.check_package_name(name), name
     for name in {"async", "match", "case", "type", "lazy"}:
         assert "keyword" in names.check_package_name(name), name
 
@@ -198,7 +198,7 @@ def test_what_is_no_single_line_is_refused(check, text):
 
 def test_refused_character_is_named():
     assert names.check_description("a\u202eb") == (
-        'leave out the character U+202E\n"a\\u202eb" is no line of text with it.'
+        'leave out the character U+202E\n"a\\u202eb" isn\'t a single line of plain text.'
     )
 
 

@@ -102,6 +102,6 @@ def test_another_framework_is_refused_before_anything_changes(make):
     refused = service.run(service.update_command("--data=framework=django"))
 
     assert refused.returncode != 0
-    assert "A flask service can't become one of django" in refused.stderr
+    assert "A flask service can't change to django" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert service.files() == before

@@ -150,6 +150,6 @@ def test_lock_waits_for_the_conflict_in_what_it_follows(how: str, make, newer):
     said = service.update("--conflict", how, version=NEWER)
 
     assert service.conflicts() == ["pyproject.toml"]
-    assert "uv.lock is as it was: resolve the conflict in pyproject.toml, then run `uv lock`.\n" in said
+    assert "uv.lock is unchanged: resolve the conflict in pyproject.toml, then run `uv lock`.\n" in said
     assert "TOML" not in said
     assert "up to date" not in said

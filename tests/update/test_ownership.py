@@ -97,9 +97,9 @@ def test_the_templates_are_overwritten_and_the_edits_are_named(make, newer):
         assert service.text(file).endswith("# The template's\n")
         assert "# Ours" not in service.text(file)
     assert ours.read_text() == "# Ours\n"
-    assert "etc/healthcheck.py is back" in said
+    assert "etc/healthcheck.py was restored" in said
     for file in (THE_TEMPLATES[0], THE_TEMPLATES[2]):
-        assert f"{file} is the template's again. Your version: `git show HEAD:./{file}`" in said
+        assert f"{file} was overwritten: it belongs to the template. Your version: `git show HEAD:./{file}`" in said
         assert "# Ours" in git(service.folder, "show", f"HEAD:./{file}")
 
 

@@ -109,10 +109,10 @@ def test_a_conflict_in_a_renamed_package_is_named(way, make, newer):
 @pytest.mark.parametrize(
     ("name", "ignored", "message"),
     [
-        ("orders", "", "src/my_service can't become src/orders, which is there"),
-        ("orders", "src/orders/\n", "src/orders is in the way of src/my_service"),
+        ("orders", "", "src/my_service can't be moved to src/orders, which exists"),
+        ("orders", "src/orders/\n", "src/my_service can't be moved to src/orders: an untracked src/orders exists"),
         ("class", "", '"class" is a Python keyword'),
-        ("../orders", "", '"../orders" begins with no letter'),
+        ("../orders", "", '"../orders" doesn\'t begin with a letter'),
     ],
 )
 def test_a_name_that_can_not_be_had_leaves_all_as_it_was(name: str, ignored: str, message: str, make):
