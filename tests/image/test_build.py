@@ -21,7 +21,7 @@ def refused(folder, *options: str, **arguments) -> str:
 
 
 def test_code_change_builds_the_application_alone_without_a_network(copy, image):
-    edit(copy.folder / "src/my_service/app.py", ("Say what runs", f"Say what runs, {uuid4()}"))
+    edit(copy.folder / "src/my_service/app.py", ("Return the service", f"Return the service {uuid4()}"))
 
     changed = build(copy.folder, "my-service:code", *NO_NETWORK)
 

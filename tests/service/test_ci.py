@@ -537,7 +537,7 @@ def test_work_on_the_branch_is_never_overwritten(project):
     status, output = service.propose()
 
     assert status == 1
-    assert f"the branch {BRANCH} holds someone's work: merge it, or delete it" in output
+    assert f"the branch {BRANCH} has other commits: merge it, or delete it" in output
     assert service.branches == before
 
 
@@ -548,7 +548,9 @@ def test_a_change_of_workflows_asks_for_the_token_that_may_push_it(project):
 
     status, output = service.propose(token="")
     assert status == 1
-    assert ".github/workflows/test.yml\nStore a token that may as the secret TEMPLATE_UPDATE_TOKEN" in output
+    assert (
+        ".github/workflows/test.yml\nStore a token with this permission as the secret TEMPLATE_UPDATE_TOKEN" in output
+    )
     assert service.branches == before
 
     status, output = service.propose()
@@ -633,7 +635,7 @@ def test_a_version_that_is_none_is_not_proposed(version, project):
     status, output = service.propose()
 
     assert status == 1
-    assert "are no versions" in output
+    assert "aren't valid versions" in output
     assert service.branches.keys() == {"main"}
 
 
