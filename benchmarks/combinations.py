@@ -146,7 +146,7 @@ def read_results(files: list[Path]) -> list[Combination]:
         checked = f"{CHECKED_ON[one.platform]}-{one.framework}-{one.server}"
         if shown.get(checked, set()) & {"test_own_checks_pass", "service.test_service"}:
             one.passed.add("checks")
-        if shown.get(one.name, set()) & {"test_service_proves_the_promises_of_its_image", "image.test_contract"}:
+        if shown.get(one.name, set()) & {"test_image_passes_the_services_container_tests", "image.test_contract"}:
             one.passed.add("promises")
         if shown.get(one.name, set()) & {"test_stop_under_load_loses_no_request", "image.test_lifecycle"}:
             one.passed.add("stops")
