@@ -1,8 +1,8 @@
-"""Measures every combination whose image can be built here, and writes docs/evidence/combinations.md.
+"""Measure every combination whose image can be built here, and write docs/evidence/combinations.md.
 
-What was verified comes from the results of a whole `make test-all`. Each round loads all services
-in turn, so a ratio compares what ran beside each other. A combination that can't be built here, because it needs Ubuntu's
-packages, keeps the row that it has in the page, and its date.
+The results of a complete `make test-all` show which checks passed. Each round loads all services in turn, so a ratio
+compares measurements that were made shortly after each other. A combination that can't be built here, because it needs
+Ubuntu's packages, keeps its row in the page, and its date.
 """
 
 import argparse
@@ -28,14 +28,14 @@ PAGE = TEMPLATE / "docs" / "evidence" / "combinations.md"
 RESULTS = TEMPLATE / ".pytest_cache" / "results.xml"
 CONNECTIONS = 32
 SECONDS = 3
-# What each platform's own checks were run on: the first that has the same Python.
+# The platform on which the checks for each platform ran: the first with the same Python.
 CHECKED_ON = {
     name: next(other for other in PLATFORMS if PLATFORMS[other].python == platform.python)
     for name, platform in PLATFORMS.items()
 }
 DEFAULT = ("debian-13", "flask", "uwsgi")
 
-# A page that is like a real one: it waits 20 ms for something else, computes a little, and responds with JSON.
+# A realistic page: it waits 20 ms, as for a database, computes a little, and responds with JSON.
 WORK = {
     "wsgi": """
 
@@ -72,13 +72,13 @@ async def application(scope, receive, send):
 """,
 }
 SETTINGS = [f"--env=SECRET_KEY={10 * 'secret'}", "--env=DATABASE_URL=sqlite://:memory:"]
-# What is compared: a page, and how many requests a worker of a WSGI server serves at once (empty: its default).
+# The measurements: the page, and the threads of a WSGI worker (empty: the server's default).
 LOADS = {"trivial": ("/livez", ""), "realistic": ("/work", ""), "16 threads": ("/work", "16")}
 
 
 @dataclass
 class Combination:
-    """A combination, and what was verified and measured of it."""
+    """A combination, its passed checks, and its measurements."""
 
     platform: str
     framework: str
@@ -90,12 +90,12 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """Name it as the tests do."""
+        """Return its name in the tests' ids."""
         return f"{self.platform}-{self.framework}-{self.server}"
 
     def build(self, folder: Path) -> None:
-        """Build its image, and another that also has the page."""
-        # Where it isn't one of the system's, uv finds it by the path.
+        """Build its image, and another one with the realistic page."""
+        # On PATH, uv also finds a Python that isn't the system's.
         python = Path(service_python(PLATFORMS[self.platform].python))
         os.environ["PATH"] += f"{os.pathsep}{python.parent}"
         scaffold(folder, platform=self.platform, framework=self.framework, server=self.server)
@@ -112,9 +112,9 @@ class Combination:
 
 
 def read_results(files: list[Path]) -> list[Combination]:
-    """Give all combinations, with what the tests showed of each; one that failed or is missing ends the program.
+    """Return all combinations with their passed checks; exit if a result is missing or a test failed.
 
-    A later file says anew what a test showed in an earlier one.
+    If several files have the same test, the last one counts.
     """
     cases: dict[tuple[str, str], bool] = {}
     for file in files:
@@ -122,7 +122,7 @@ def read_results(files: list[Path]) -> list[Combination]:
             sys.exit(f"There is no {file}: run `{TESTS}` first, which writes it.")
         for case in ET.parse(file).iter("testcase"):
             outcomes = {child.tag for child in case}
-            # Not everybody names a mirror of Ubuntu.
+            # Without a mirror for Ubuntu, these tests are skipped.
             if "skipped" in outcomes and "ubuntu-" in case.get("name", ""):
                 continue
             passed = not outcomes & {"failure", "error", "skipped"}
@@ -146,17 +146,17 @@ def read_results(files: list[Path]) -> list[Combination]:
         checked = f"{CHECKED_ON[one.platform]}-{one.framework}-{one.server}"
         if shown.get(checked, set()) & {"test_own_checks_pass", "service.test_service"}:
             one.passed.add("checks")
-        if shown.get(one.name, set()) & {"test_service_proves_the_promises_of_its_image", "image.test_contract"}:
+        if shown.get(one.name, set()) & {"test_image_passes_the_services_container_tests", "image.test_contract"}:
             one.passed.add("promises")
         if shown.get(one.name, set()) & {"test_stop_under_load_loses_no_request", "image.test_lifecycle"}:
             one.passed.add("stops")
         if "checks" not in one.passed:
-            sys.exit(f"No result says that the checks of {checked} passed: run the whole of `{TESTS}` again.")
+            sys.exit(f"The checks of {checked} have no result: run the whole of `{TESTS}` again.")
     return combinations
 
 
 def load(host: str, path: str) -> float:
-    """Give the responses per second of a page."""
+    """Measure the responses per second of a page."""
     options = ["--threads=1", f"--connections={CONNECTIONS}", f"--duration={SECONDS}s"]
     command = ["wrk", *options, f"http://{host}:8000{path}"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -166,7 +166,7 @@ def load(host: str, path: str) -> float:
 
 
 def run_container(image: str, threads: str) -> tuple[str, str]:
-    """Start a service with two workers; give its container and its address, once it is ready."""
+    """Start a service with two workers; return its container and its address when it is ready."""
     settings = [*SETTINGS, "--env=WEB_CONCURRENCY=2", *([f"--env=WEB_THREADS={threads}"] if threads else [])]
     name = docker("run", "--detach", *settings, image)
     host = docker("inspect", "--format={{.NetworkSettings.IPAddress}}", name)
@@ -179,7 +179,7 @@ def run_container(image: str, threads: str) -> tuple[str, str]:
 
 
 def measure(combinations: list[Combination], rounds: int) -> None:
-    """Build and measure them."""
+    """Build and measure the *combinations*."""
     for one in combinations:
         say(f"building {one.name}")
         with tempfile.TemporaryDirectory() as folder:
@@ -204,7 +204,7 @@ def measure(combinations: list[Combination], rounds: int) -> None:
 
 
 def ratio(one: Combination, default: Combination, what: str) -> str:
-    """Give the ratio of its responses per second to the default's, with the lowest and highest of the rounds."""
+    """Return the ratio of its responses per second to the default's: median, lowest and highest of the rounds."""
     found = [rate / base for rate, base in zip(one.rates[what], default.rates[what], strict=True)]
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
@@ -260,14 +260,14 @@ in *realistic*: with 16 threads, in the last column, it disappears.
 
 
 def main() -> None:
-    """Read, measure, and write."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS], help="what these tests wrote")
+    parser.add_argument("--results", type=Path, nargs="+", default=[RESULTS], help="JUnit files of these tests")
     options = parser.parse_args()
     combinations = read_results(options.results)
     if not shutil.which("wrk"):
-        install("wrk", why="it makes the load")
+        install("wrk", why="it generates the load")
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
     with engine(ordinary=True):
         measure([one for one in combinations if "promises" in one.passed], options.rounds)

@@ -1,4 +1,4 @@
-"""Makes the tables and the chart of docs/evidence/benchmarks.md from results.json."""
+"""Make the tables and the chart of docs/evidence/benchmarks.md from results.json."""
 
 import json
 import textwrap
@@ -17,17 +17,17 @@ Results = dict[str, dict]  # by contender
 
 
 def seconds(number: float) -> str:
-    """Write a duration."""
+    """Format a duration."""
     return f"{number:.2f} s" if number < 10 else f"{number:.1f} s"
 
 
 def size(number: float) -> str:
-    """Write a number of bytes."""
+    """Format a number of bytes."""
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
 
 
 def count(number: float) -> str:
-    """Write a number of things."""
+    """Format a count."""
     return f"{number:g}"
 
 
@@ -48,7 +48,7 @@ CHARTED = ["cold", "code", "code and push", "dependency", "new bytes", "added", 
 
 
 def values(result: dict, measure: str) -> list[float]:
-    """Give what was measured, in the order of the rounds."""
+    """Return the measured values, in the order of the rounds."""
     if measure == "added":
         return [result["image"] - result["base"]]
     found = result.get(measure, [])
@@ -56,7 +56,7 @@ def values(result: dict, measure: str) -> list[float]:
 
 
 def cell(results: Results, contender: str, measure: str) -> str:
-    """Write the median with its range, and the ratio to the template's with the quartiles of the rounds' ratios."""
+    """Format the median with its range, and the ratio to the template's with the quartiles of the rounds' ratios."""
     write = MEASURES[measure][1]
     own, template = values(results[contender], measure), values(results["template"], measure)
     if not own:
@@ -72,7 +72,7 @@ def cell(results: Results, contender: str, measure: str) -> str:
 
 
 def spread(low: float, high: float, write: Callable[[float], str]) -> str:
-    """Write a range, or nothing when its ends look alike."""
+    """Format a range, or return an empty string if both ends are formatted alike."""
     one, other = write(low), write(high)
     if one == other:
         return ""
@@ -82,17 +82,17 @@ def spread(low: float, high: float, write: Callable[[float], str]) -> str:
 
 
 def times(number: float) -> str:
-    """Write a ratio."""
+    """Format a ratio."""
     return f"{number:.2f}" if number < 100 else f"{number:.0f}"
 
 
 def ratio(one: list[float], other: list[float]) -> float:
-    """Give the ratio of the medians."""
+    """Return the ratio of the medians."""
     return median(one) / median(other)
 
 
 def table(results: Results) -> str:
-    """Write a service's table."""
+    """Return a service's table."""
     lines = ["| | " + " | ".join(results) + " |", "| --- " * (len(results) + 1) + "|"]
     for measure, (title, _) in MEASURES.items():
         lines.append(f"| {title} | " + " | ".join(cell(results, name, measure) for name in results) + " |")
@@ -102,7 +102,7 @@ def table(results: Results) -> str:
 
 
 def promises(services: dict[str, Results]) -> str:
-    """Say whether the image does what it is meant to, service by service."""
+    """Return a table of the promised bounds, and whether they hold, for each service."""
     lines = ["| | bound | measured | holds |", "| --- | --- | --- | --- |"]
 
     def promise(service: str, title: str, bound: str, measured: str, holds: bool) -> None:
@@ -132,7 +132,7 @@ def promises(services: dict[str, Results]) -> str:
 
 
 def machine(facts: dict) -> str:
-    """Describe what was measured on."""
+    """Describe the machine and the images of the measurements."""
     images = " and ".join(f"`{image}`" for image in facts["images"])
     stand_ins = ", made on the machine as stand-ins by `tools/engine/engine stand-ins`" if facts["stand-ins"] else ""
     return (
@@ -183,7 +183,7 @@ def chart(services: dict[str, Results]) -> str:
 
 
 def write() -> None:
-    """Put the tables between the marks of the page, and draw the chart beside it."""
+    """Write the tables between the markers in the page, and draw the chart."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     services = found["services"]
     measured_on = f"Measured on: {machine(found['machine'])}"

@@ -1,7 +1,7 @@
-"""Compares the template's image with those that a user would write instead, on this machine, and reports it.
+"""Compare the template's image with images that one would write instead, on this machine.
 
 Everything is measured in turn (A B C A B C …), in one run, for the same services on the same base images. The results
-go to benchmarks/results.json, and from there into docs/evidence/benchmarks.md and its chart.
+are stored in benchmarks/results.json, and reported in docs/evidence/benchmarks.md and its chart.
 """
 
 import argparse
@@ -31,12 +31,12 @@ TEMPLATE = HERE.parent
 DOCKERFILES = HERE / "dockerfiles"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
-# The heavy service also imports what it depends on, as a real one would.
+# The heavy service also imports its dependencies, as a real one would.
 SERVICES = {"default": [], "heavy": ["numpy", "pandas", "pyarrow", "scipy"]}
 IMPORTS = "import pandas\nimport pyarrow\nimport scipy.stats\n"
-# A change of the dependencies adds one of these: small, pure Python, and without dependencies of their own.
+# A change of the dependencies adds one of these: small, pure Python, without further dependencies.
 EXTRAS = ["cachetools", "certifi", "decorator", "idna", "iniconfig", "packaging", "pluggy", "six", "sortedcontainers"]
-# No proxy listens there: what needs the network fails. These build arguments are no part of a step's cache key.
+# No proxy listens there, so access to the network fails. These build arguments aren't part of a step's cache key.
 NO_NETWORK = [
     f"--build-arg={name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 ]
@@ -45,7 +45,7 @@ START_TIMEOUT = 60  # seconds
 
 @dataclass(frozen=True)
 class Contender:
-    """An image of the service, by the Dockerfile that it is built with."""
+    """An image of the service, and the Dockerfile that it is built with."""
 
     name: str
     dockerfile: Path
@@ -53,12 +53,12 @@ class Contender:
 
     @property
     def repository(self) -> str:
-        """The image's name in the registry, without the registry."""
+        """Return the image's name without the registry."""
         return self.tag.partition("/")[2]
 
 
 class Service:
-    """A rendered service, and the states that it is measured in."""
+    """A rendered service, and the versions of it that are measured."""
 
     def __init__(self, folder: Path, requirements: list[str], states: int) -> None:
         self.folder = folder
@@ -93,29 +93,29 @@ class Service:
         return lock
 
     def use_lock(self, number: int) -> None:
-        """Depend on what lock *number* has; 0 is without an extra."""
+        """Use the dependencies of lock *number*; 0 has no extra one."""
         for name, text in self.locks[number].items():
             (self.folder / name).write_text(text, encoding="utf-8")
 
     def change_code(self) -> None:
-        """Make the code differ from all that was ever built."""
+        """Change the code to something that was never built before."""
         changed = re.sub(r'("title": )".*"', rf'\1"{uuid.uuid4()}"', self.code)
         assert changed != self.code
         self.app.write_text(changed, encoding="utf-8")
 
 
 def scaffold(folder: Path, **answers: str) -> None:
-    """Make a service of the template as it is in this folder, uncommitted changes included."""
+    """Make a service from this working tree, including uncommitted changes."""
     options = ["--quiet", "--trust", "--defaults", "--vcs-ref=HEAD", "--data=dockerfile_syntax="]
     options += [f"--data={name}={answer}" for name, answer in answers.items()]
     run([sys.executable, "-W", "ignore", "-m", "copier", "copy", *options, str(TEMPLATE), str(folder)])
 
 
 def one_build_stage(dockerfile: str) -> str:
-    """Give the template's Dockerfile without a stage of its own for the dependencies.
+    """Return the template's Dockerfile without the separate stage for the dependencies.
 
-    They are synced in the same stage in which the application's wheel is made afterwards. A cache mount of another name
-    keeps the two from sharing any work.
+    They are synced in the stage that then builds the application's wheel. The cache mount gets another name, so that the
+    two share no work.
     """
     for old, new in (
         ("FROM build AS application\n", ""),
@@ -129,7 +129,7 @@ def one_build_stage(dockerfile: str) -> str:
 
 
 class Bench:
-    """Measures one service with all contenders."""
+    """The measurements of one service with all contenders."""
 
     def __init__(self, service: Service, registry: str, rounds: int) -> None:
         self.service, self.registry, self.rounds = service, registry, rounds
@@ -155,19 +155,19 @@ class Bench:
         self.results[contender.name].setdefault(measure, []).append(round(value, 3))
 
     def in_turn(self, rounds: int, contenders: list[Contender] | None = None) -> Iterator[tuple[int, Contender]]:
-        """Give every contender once per round; who begins changes from round to round."""
+        """Yield every contender once per round; each round begins with a different one."""
         contenders = contenders or self.contenders
         for number in range(rounds):
             for place in range(len(contenders)):
                 yield number, contenders[(number + place) % len(contenders)]
 
     def build(self, contender: Contender, *options: str, check: bool = True) -> tuple[float, str, int]:
-        """Build; give the seconds, the log and the exit status."""
+        """Build, and return the seconds, the log and the exit status."""
         command = ["docker", "build", "--progress=plain", "--file", str(contender.dockerfile), "--tag", contender.tag]
         command += [f"--build-arg={argument}" for argument in self.arguments]
         if CERTIFICATES.is_file():
             command += [f"--secret=id=ca-certificates,src={CERTIFICATES}"]
-        os.sync()  # what others wrote must not be waited for here
+        os.sync()  # so that the build doesn't wait for earlier writes
         started = time.perf_counter()
         done = subprocess.run([*command, *options, "."], cwd=self.service.folder, capture_output=True, text=True)
         seconds = time.perf_counter() - started
@@ -178,8 +178,8 @@ class Bench:
     def cold(self, rounds: int) -> None:
         """Build with empty caches.
 
-        These contenders share neither a step nor a cache mount, so one emptying a round is enough, and after the last
-        round all is warm. The variant has the template's steps, so it would find them done.
+        The contenders share neither steps nor cache mounts, so the caches are emptied once per round, and are warm after
+        the last. The variant is left out: it has the template's steps, so they would be cached.
         """
         variant = next(one for one in self.contenders if one.name == "one build stage")
         others = [one for one in self.contenders if one is not variant]
@@ -192,7 +192,7 @@ class Bench:
         self.build(variant)
 
     def code(self, rounds: int) -> None:
-        """Change the code, build, push; then look at what is new in the registry."""
+        """Change the code, build and push; then measure the new layers in the registry."""
         for contender in self.contenders:
             self.push(contender)
         for _, contender in self.in_turn(rounds):
@@ -214,7 +214,7 @@ class Bench:
             self.results[contender.name]["base"] = int(docker("image", "inspect", "--format={{.Size}}", self.base))
 
     def offline(self) -> None:
-        """Change the code and build where no proxy answers."""
+        """Change the code and build without a network."""
         for contender in self.contenders:
             self.service.change_code()
             _, _, status = self.build(contender, *NO_NETWORK, check=False)
@@ -229,23 +229,23 @@ class Bench:
             self.record(contender, "start", seconds)
 
     def dependency(self, rounds: int) -> None:
-        """Add a dependency that no earlier build had, and build."""
+        """Add a dependency that is new to the contender, and build."""
         for number, contender in self.in_turn(rounds):
-            # The variant gets another one: its environment would be found done, because its content is the template's.
+            # The variant gets another dependency: the template's environment would be cached.
             self.service.use_lock(1 + 2 * number + (contender.name == "one build stage"))
             seconds, _, _ = self.build(contender)
             say(f"dependency change, {contender.name}: {seconds:.2f} s")
             self.record(contender, "dependency", seconds)
 
     def push(self, contender: Contender) -> float:
-        """Push; give the seconds."""
+        """Push the image, and return the seconds."""
         os.sync()
         started = time.perf_counter()
         docker("push", "--quiet", contender.tag)
         return time.perf_counter() - started
 
     def layers(self, contender: Contender) -> dict[str, tuple[int, int]]:
-        """Give the bytes of each layer of what was pushed, unpacked and packed, by the packed layer's digest."""
+        """Return the unpacked and packed bytes of each pushed layer, by the packed layer's digest."""
         manifest = self.fetch(contender, "manifests/latest")
         config = self.fetch(contender, f"blobs/{manifest['config']['digest']}")
         sizes = docker("history", "--human=false", "--format={{.Size}}", contender.tag).split()
@@ -266,7 +266,7 @@ class Bench:
         return json.load(connection.getresponse())
 
     def measure(self) -> dict[str, dict]:
-        """Do all of it; leave no image."""
+        """Make all measurements, then remove the images."""
         try:
             self.cold(few(self.rounds))
             self.code(self.rounds)
@@ -281,23 +281,23 @@ class Bench:
 
 
 def few(rounds: int) -> int:
-    """Give the number of rounds for what takes long."""
+    """Return the number of rounds for slow measurements."""
     return min((rounds + 2) // 3, len(EXTRAS) // 2)
 
 
 def steps(log: str) -> int:
-    """Count the steps of the Dockerfile that a build ran anew."""
+    """Count the steps of the Dockerfile that a build reran."""
     names = dict(re.findall(r"^#(\d+) \[(?!internal)([^\]]+)\] (?!FROM )", log, re.MULTILINE))
     return sum(f"#{number} CACHED" not in log for number in names)
 
 
 def first_200(image: str, *settings: str) -> float:
-    """Give the seconds from `docker run`, with these options, to the first 200 of /livez."""
+    """Return the seconds from `docker run`, with these options, to the first 200 of /livez."""
     port, name = free_port(), f"bench-{uuid.uuid4().hex[:8]}"
     started = time.perf_counter()
     try:
-        # A request sent before this returns would be held by the engine's proxy for a second.
-        # As many workers in each: ours would follow the CPUs.
+        # The engine's proxy would hold a request that is sent before this returns for a second.
+        # The same number of workers for each contender: the template's would follow the CPUs.
         options = ["--env=WEB_CONCURRENCY=2", f"--publish=127.0.0.1:{port}:8000", *settings]
         docker("run", "--detach", "--name", name, *options, image)
         while time.perf_counter() - started < START_TIMEOUT:
@@ -310,13 +310,13 @@ def first_200(image: str, *settings: str) -> float:
                 time.sleep(0.003)
             finally:
                 connection.close()
-        sys.exit(f"{image} did not answer within {START_TIMEOUT} s")
+        sys.exit(f"{image} did not respond within {START_TIMEOUT} s")
     finally:
         docker("rm", "--force", name)
 
 
 def docker(*arguments: str) -> str:
-    """Run the engine's client; give its output."""
+    """Run the engine's client and return its output."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
@@ -330,9 +330,9 @@ def prune() -> None:
 
 @contextmanager
 def engine(*, ordinary: bool) -> Iterator[str]:
-    """Have an engine and a registry; give the registry's address."""
+    """Provide an engine and a registry; yield the registry's address."""
     if not ordinary:
-        # The ordinary engine's build cache is not ours to empty.
+        # Don't empty the ordinary engine's build cache.
         os.environ["DOCKER_HOST"] = "unix:///nonexistent"
     run([str(ENGINE), "start"])
     printed = subprocess.run([str(ENGINE), "env"], check=True, capture_output=True, text=True).stdout
@@ -350,7 +350,7 @@ def engine(*, ordinary: bool) -> Iterator[str]:
 
 
 def describe() -> dict[str, object]:
-    """Say what was measured on."""
+    """Return facts about the machine and the engine."""
     info = json.loads(docker("info", "--format={{json .}}"))
     models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     return {
@@ -364,12 +364,12 @@ def describe() -> dict[str, object]:
 
 
 def main() -> None:
-    """Measure, or only render what was measured."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="rounds of a code change; the rest in proportion")
-    parser.add_argument("--quick", action="store_true", help="one round: to see that it works, not to compare")
+    parser.add_argument("--quick", action="store_true", help="one round, to test the script: no comparison")
     parser.add_argument("--service", choices=SERVICES, action="append", help="only this one")
-    parser.add_argument("--render", action="store_true", help="only make the tables and the chart, from the results")
+    parser.add_argument("--render", action="store_true", help="only make the tables and the chart from stored results")
     parser.add_argument("--ordinary-engine", action="store_true", help="use Docker itself and EMPTY ITS BUILD CACHE")
     options = parser.parse_args()
     if not options.render:
@@ -383,7 +383,7 @@ def measure_all(rounds: int, services: list[str], ordinary: bool) -> None:
     with engine(ordinary=ordinary) as registry, tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         results["machine"] = describe()
         for name in services:
-            # A heavy service takes its time, and differs by factors.
+            # The heavy service is slow, and its results differ by factors: fewer rounds suffice.
             count = (rounds + 1) // 2 if SERVICES[name] else rounds
             say(f"the {name} service, {count} rounds")
             service = Service(Path(folder) / name / "my-service", SERVICES[name], 2 * few(count))

@@ -1,6 +1,6 @@
-"""What a service can be made of: platforms, frameworks and servers.
+"""The platforms, frameworks and servers that a service can use.
 
-Their data and files lie in stacks/: see docs/how-to/extending.md.
+Their data and files are in stacks/: see docs/how-to/extending.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 FOLDER = TEMPLATE / "stacks"
-# In the names of files, as in template/.
+# Placeholders in file names, as in template/.
 PACKAGE = "{{ package_name }}"
 MODULE = "{{ module }}"
 SUFFIX = ".jinja"
@@ -29,7 +29,7 @@ SUFFIX = ".jinja"
 # Modules of every service that connect the application with the server, the proxy and the log. The template owns them.
 PLUMBING = ("access", "bodies", "logs", "probes", "proxy")
 
-# Any image like Debian or Ubuntu: two questions ask for the rest.
+# A custom base image, derived from Debian or Ubuntu: two more questions ask for the image and its Python.
 OTHER = "other"
 OTHER_LABEL = "Another base image, like Debian or Ubuntu"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -37,7 +37,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 @dataclass(frozen=True, kw_only=True)
 class Packages:
-    """Operating-system packages: those for compiling stay in the build stage. `{python}` is such as python3.13."""
+    """System packages for the build stage and the runtime image. `{python}` stands for a name such as python3.13."""
 
     build: Sequence[str] = ()
     run: Sequence[str] = ()
@@ -58,11 +58,11 @@ class Platform:
 
     @property
     def has_python(self) -> bool:
-        """Say whether Python is part of the image, under /usr/local, as in Docker's official ones."""
+        """Return whether the image has Python in /usr/local, as Docker's official ones do."""
         return self.interpreter.startswith("/usr/local/")
 
     def packages_for(self, server: Server) -> Packages:
-        """Return all packages for a service that runs on this server."""
+        """Return the packages that a service with this server needs on this platform."""
 
         def names(packages: Sequence[str]) -> tuple[str, ...]:
             needed = [name for name in ("{python}", *packages) if not (self.has_python and "{python}" in name)]
@@ -76,42 +76,42 @@ class Framework:
     """A web framework, as its framework.toml describes it."""
 
     order: int
-    """Its place among the choices."""
+    """Its position in the menu."""
     name: str
     label: str
-    """What people choose it by."""
+    """Its text in the menu."""
     interface: str
-    """What servers call it by: wsgi or asgi."""
+    """The interface between server and application: wsgi or asgi."""
     requirements: Sequence[str]
     dev_requirements: Sequence[str] = ()
     owned: Sequence[str]
-    """Files that a service starts from and then owns: see `_exclude` in copier.yml."""
+    """Files that only a copy writes, so that updates never change them: see `_exclude` in copier.yml."""
     shared: Sequence[str] = ()
-    """Files of stacks/shared/ that it takes."""
+    """Files of stacks/shared/ that it uses."""
     module: str
-    """The module of the service that the build of the image imports."""
+    """The module of the service that the image build imports, to fail early."""
     reload: str = ""
-    """What the task `serve` runs, for a framework that has a server of its own."""
+    """The command of the task `serve`, for a framework that has its own development server."""
     routes: str
-    """The module where routes and readiness checks belong."""
+    """The module for routes and readiness checks."""
     views: str
     """The module of the index page."""
     test_module: str
-    """The module of their tests."""
+    """The module that tests routes and views."""
     upload_memory: str
-    """The size over which an upload is kept in a temporary file."""
+    """The size above which uploads are kept in temporary files."""
     required: Sequence[str] = ()
-    """Variables that the image needs."""
+    """Environment variables that the image requires."""
     checked: Sequence[str] = ("src", "tests")
-    """What mypy checks."""
+    """Files and folders that mypy checks."""
     lint: Sequence[str] = ()
-    """Lines for Ruff's list of rules."""
+    """Additional lines in Ruff's list of rules."""
     first_steps: Sequence[str] = ()
     """Commands between the installation and the first start."""
     reserved: Sequence[str] = ()
-    """Package names that it has a use of its own for."""
+    """Package names that the framework uses itself."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the image sets."""
+    """Environment variables that the image sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,24 +119,24 @@ class Expectations:
     """What the tests of the container expect of a server: see template/tests/container/."""
 
     expected_status: Mapping[str, Sequence[int]]
-    """The statuses of requests that servers treat in different ways: 0 where the connection is closed, none where it
-    stays open."""
+    """The statuses of requests that servers treat differently: 0 if the server closes the connection, empty if it keeps
+    it open."""
     starting: str = ""
-    """What it logs when a stop before it serves is sure to be heard."""
+    """A log message after which the starting server handles SIGTERM."""
     early_stop: Sequence[int] = (0, 137, 143)
-    """Exit statuses of such a stop."""
+    """Exit statuses of a stop during the start."""
     stop: Sequence[int] = (0,)
     """Exit statuses of any other stop."""
     stop_options: str = ""
-    """What containers are started with whose stop has to wait for a slow client."""
+    """Additional arguments for containers in tests where a stop waits for a slow client."""
     last_lines: int = 1
-    """Lines at the end of the log among which the reason of a failed start is."""
+    """The number of lines at the end of the log, one of which has the reason of a failed start."""
     shutdown: str = ""
-    """What it logs when a stop begins, where a request that isn't complete is one in flight."""
+    """The log message at the beginning of a stop, if incomplete requests count as in flight."""
     refusal: str = ""
-    """What it logs when it refuses new connections, where it does so while requests are in flight."""
+    """The log message when it refuses new connections, if it does so while requests are in flight."""
     processes_of_one_worker: int = 1
-    """Processes beside process 1 when there is one worker."""
+    """The number of processes besides process 1 when there is one worker."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,32 +144,32 @@ class Server:
     """A server for Python web applications, as its server.toml describes it."""
 
     order: int
-    """Its place among the choices."""
+    """Its position in the menu."""
     name: str
     label: str
-    """What people choose it by."""
+    """Its text in the menu."""
     interfaces: Sequence[str]
     requirements: Sequence[str]
     shared: Sequence[str] = ()
-    """Files of stacks/shared/ that it takes."""
+    """Files of stacks/shared/ that it uses."""
     config: str
-    """Its configuration in etc/."""
+    """The name of its configuration file in etc/."""
     command: str
-    """What runs it in the service's folder, after `uv run`."""
+    """The command that starts it in the service's folder, after `uv run`."""
     start: str
-    """What runs it in the image, from the entry point."""
+    """The command with which the image's entry point starts it."""
     reload: str = ""
-    """What the task `serve` runs, for a framework that has no server of its own."""
+    """The command of the task `serve`, for a framework without a development server."""
     threads: int | None = None
-    """Requests that a WSGI worker serves at once, unless WEB_THREADS says otherwise."""
+    """The default of WEB_THREADS: concurrent requests of a WSGI worker."""
     max_rss: bool = False
-    """Whether it replaces a worker that holds more memory than WEB_MAX_RSS."""
+    """Whether it replaces a worker that uses more memory than WEB_MAX_RSS."""
     reads_chunked: bool = False
-    """Whether it says where a chunked body ends, and whether it is complete."""
+    """Whether it reports where a chunked body ends, and whether it is complete."""
     log_output: str = "sys.stdout"
-    """What the application logs to, in Python."""
+    """The Python expression for the stream that the application logs to."""
     loggers: Mapping[str, str] = field(default_factory=dict)
-    """Its loggers and their levels, for one that logs with Python's own library."""
+    """The levels of its loggers, if it uses Python's logging module."""
     packages: Packages = Packages()
     tests: Expectations
 
@@ -178,10 +178,10 @@ Row = TypeVar("Row", Platform, Framework, Server)
 
 
 def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
-    """Make a row of the table that a file holds.
+    """Create a row of *kind* from the *data* of a TOML file.
 
     Raises:
-        ValueError: The file has a name that the row doesn't, or lacks one.
+        ValueError: A field is unknown or missing.
     """
     if unknown := data.keys() - {known.name for known in fields(kind)}:
         raise ValueError(f"{file}: no {kind.__name__.lower()} has {', '.join(sorted(unknown))}")
@@ -193,7 +193,7 @@ def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
 
 
 def read_folder(kind: type[Row], pattern: str) -> dict[str, Row]:
-    """Read the file of each framework or server, in the order of the choices."""
+    """Read the TOML file of each framework or server, in the order of the menu."""
     rows = {
         file.parent.name: read(kind, tomllib.loads(file.read_text(encoding="utf-8")), file)
         for file in FOLDER.glob(pattern)
@@ -214,17 +214,17 @@ SERVERS = read_folder(Server, "servers/*/server.toml")
 
 
 def platform_choices() -> dict[str, str]:
-    """Return what Copier offers as platforms."""
+    """Return the choices for the platform, by label."""
     return {platform.label: key for key, platform in PLATFORMS.items()} | {OTHER_LABEL: OTHER}
 
 
 def framework_choices() -> dict[str, str]:
-    """Return what Copier offers as frameworks."""
+    """Return the choices for the framework, by label."""
     return {framework.label: key for key, framework in FRAMEWORKS.items()}
 
 
 def server_choices(framework: str) -> dict[str, str]:
-    """Return what Copier offers as servers: those that can run the framework."""
+    """Return the choices for the server, by label: those that support the framework's interface."""
     interface = FRAMEWORKS[framework].interface
     return {server.label: key for key, server in SERVERS.items() if interface in server.interfaces}
 
@@ -232,7 +232,7 @@ def server_choices(framework: str) -> dict[str, str]:
 def make_stack(
     platform: str, framework: str, server: str, package_name: str, base_image: str = "", python_version: str = ""
 ) -> dict[str, object]:
-    """Return what a service is made of, by the names that the template uses."""
+    """Return all that the template needs about the chosen platform, framework and server."""
     chosen = PLATFORMS.get(platform)
     if not chosen:
         chosen = Platform(label=OTHER_LABEL, base_image=base_image, python=python_version)
@@ -245,7 +245,7 @@ def make_stack(
 
     return {
         "base_image": chosen.base_image,
-        # What was built on one system may not run on another.
+        # Each system has its own cache: a package that was built on one may not run on another.
         "cache": platform if platform in PLATFORMS else base_image,
         "python": chosen.python,
         "has_python": chosen.has_python,
@@ -302,17 +302,17 @@ def make_stack(
 
 
 def statuses(given: Sequence[int]) -> str:
-    """Return statuses as a set in Python, or nothing."""
+    """Return Python code for a set of statuses, or an empty string."""
     return "{" + ", ".join(str(status or "CLOSED") for status in given) + "}" if given else ""
 
 
 def comparison(given: Sequence[int]) -> str:
-    """Return what in Python compares an exit status with those that are given."""
+    """Return Python code that compares an exit status with those that are *given*."""
     return f"== {given[0]}" if len(given) == 1 else "in {" + ", ".join(map(str, given)) + "}"
 
 
 def files(framework: Framework, framework_name: str, server: Server, server_name: str) -> list[tuple[str, str]]:
-    """Return the paths of what the choices bring, as in template/, and their sources."""
+    """Return the path and the source of each file that the framework and the server add to a service."""
     found = [(path, f"stacks/shared/{path}") for path in (*framework.shared, *server.shared)]
     for choice in (f"interfaces/{framework.interface}", f"frameworks/{framework_name}", f"servers/{server_name}"):
         folder = FOLDER / choice / "files"
@@ -326,12 +326,12 @@ def files(framework: Framework, framework_name: str, server: Server, server_name
 
 
 def source_text(source: str) -> str:
-    """Return a file of the template as it is."""
+    """Return the text of a file in the template, unrendered."""
     return (TEMPLATE / source).read_text(encoding="utf-8")
 
 
 def check_reserved(package_name: str, framework: str) -> str:
-    """Return why a package of a service with this framework can't have this name, or nothing."""
+    """Return why a service with this framework can't use this package name, or an empty string."""
     if package_name not in FRAMEWORKS[framework].reserved:
         return ""
     other, name = unreserved(package_name, framework), FRAMEWORKS[framework].name
@@ -339,30 +339,30 @@ def check_reserved(package_name: str, framework: str) -> str:
 
 
 def unreserved(package_name: str, framework: str) -> str:
-    """Return a name for the package that the framework has no use of its own for."""
+    """Return the package name, with a suffix if the framework uses it itself."""
     return f"{package_name}_app" if package_name in FRAMEWORKS[framework].reserved else package_name
 
 
 def check_framework(framework: str, answers_file: PurePath) -> str:
-    """Return why a service, whose last answers may be in a file, can't have this framework, or nothing."""
+    """Return why a service can't change to this framework, or an empty string; *answers_file* may not exist yet."""
     file = Path(answers_file)
     if not file.is_file():
         return ""
     before = re.search(r"^framework: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
     if not before or before[1] == framework:
         return ""
-    return f"start a new service\nA {before[1]} service can't become one of {framework}: its code would be another's."
+    return f"start a new service\nA {before[1]} service can't change to {framework}: its code depends on the framework."
 
 
 def hidden_modules(package_name: str, service: PurePath) -> str:
-    """Return, line by line, the modules of an example for Django in whose place a service has packages."""
+    """Return, one per line, the modules of Django's example that packages of the service with the same names hide."""
     package = Path("src", package_name)
     names = ("settings", "urls", "views")
     return "\n".join(f"{package / name}.py" for name in names if Path(service, package, name).is_dir())
 
 
 class ChoicesExtension(Extension):
-    """The global `make_stack`, the choices of each question, and filters."""
+    """The global `make_stack`, the choices for questions, and filters."""
 
     def __init__(self, environment: Environment) -> None:
         """Register the globals and filters."""

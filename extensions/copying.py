@@ -1,4 +1,4 @@
-"""What users meet around a copy: an error without a traceback, and a template that a later update finds."""
+"""Error messages without a traceback, and template paths that a later update can find."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-# What Copier raises for an answer from --data or --data-file. It is a ValueError, and Copier prints a message alone only
-# of its own errors.
+# Copier raises a ValueError for an invalid answer from --data or --data-file. It omits the traceback only for its own
+# exception types.
 _REFUSAL = re.compile("Validation error for question |Invalid choice for ")
 
 
 def findable(source: str) -> str:
-    """Return where a template lies, so that Copier finds it from any folder: a relative path becomes absolute."""
+    """Return a template's URL, or its absolute path, which Copier finds from any folder."""
     return os.path.abspath(source) if os.path.exists(source) else source
 
 
 def show_refusal(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Print an error that ends Python: for an answer that can't be used, its message alone."""
+    """Print an uncaught exception: for an invalid answer only the message, otherwise the traceback, too."""
     if isinstance(error, ValueError) and _REFUSAL.match(str(error)):
         print(error, file=sys.stderr)
     else:
@@ -33,10 +33,10 @@ def show_refusal(kind: type[BaseException], error: BaseException, traceback: Tra
 
 
 class CopyingExtension(Extension):
-    """The filter `findable`, and how refused answers are shown."""
+    """The filter `findable`, and an exception hook for invalid answers."""
 
     def __init__(self, environment: Environment) -> None:
-        """Register the filter, and the hook where nobody else has one."""
+        """Register the filter, and the hook unless another one is installed."""
         super().__init__(environment)
         environment.filters["findable"] = findable
         if sys.excepthook is sys.__excepthook__:

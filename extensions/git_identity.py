@@ -1,4 +1,4 @@
-"""Git's configuration, for defaults that say who is asking."""
+"""Git's configuration, for the defaults of the author's name and address."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TIMEOUT = 2  # seconds
 
 
 def git_config(key: str) -> str:
-    """Return a value of Git's configuration, or nothing where there is none to use.
+    """Return a value of Git's configuration, or an empty string if there is no usable one.
 
-    Git runs where the user runs Copier, so a repository's own configuration counts there as it does for a commit.
+    Git runs in the user's working directory, so it also reads the configuration of a repository there.
     """
     try:
         git = subprocess.run(
@@ -29,7 +29,7 @@ def git_config(key: str) -> str:
         )
         value = git.stdout.decode().strip()
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        # No git, no such value, a configuration that git can't read: a default isn't worth a complaint.
+        # No git, no such value, a configuration that git can't read: a missing default is no reason to fail.
         return ""
     unprintable = any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in value)
     return "" if unprintable else value

@@ -1,4 +1,4 @@
-"""Names and single-line texts: what a service may be called, and defaults that may be."""
+"""Checks of names and single-line texts, and defaults that pass these checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 try:
     from anyascii import anyascii
-except ImportError:  # It only makes the defaults for non-Latin titles nicer.
+except ImportError:  # Optional: it improves the defaults for titles in other scripts.
     anyascii = None
 
 FALLBACK_NAME = "my-service"
@@ -30,9 +30,9 @@ MAX_AUTHOR_NAME = 100
 MAX_IMAGE_NAME = 255
 MAX_AUTHOR_EMAIL = 254  # RFC 5321's limit for a path, without its brackets
 
-# Distributions that a service depends on, its development tools included, with the modules that each brings. A project
+# Distributions that a service depends on, including development tools, with the modules that each contains. A project
 # of the same name would depend on itself, and a package of the same name would hide the module.
-# It is longer than what a service has today: a name that is allowed once can't be taken back.
+# The list is longer than a service's dependencies today: a name that was once accepted can't be refused later.
 DEPENDENCIES = {
     "annotated-doc": ("annotated_doc",),
     "annotated-types": ("annotated_types",),
@@ -109,7 +109,7 @@ DEPENDENCIES = {
 
 
 def _required_by_choices() -> dict[str, tuple[str, ...]]:
-    """Give the distributions that stacks/ names, each with the module of the same name."""
+    """Return the distributions that stacks/ requires, each with the module of the same name."""
     found = {}
     for file in (Path(__file__).resolve().parent.parent / "stacks").glob("*/*/*.toml"):
         choice = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def _required_by_choices() -> dict[str, tuple[str, ...]]:
 DEPENDENCIES = dict(sorted((_required_by_choices() | DEPENDENCIES).items()))
 IMPORTED_NAMES = frozenset(module for modules in DEPENDENCIES.values() for module in modules)
 
-# Of Python 3.11 to 3.15, whichever of them runs this: an answer that is fine on one machine must be fine on the next.
+# Of Python 3.11 to 3.15, independent of the running version: an answer has to be valid on every machine.
 KEYWORDS = frozenset(keyword.kwlist + keyword.softkwlist) | {"lazy", "type"}
 STDLIB_NAMES = (
     sys.stdlib_module_names
@@ -137,19 +137,19 @@ STDLIB_NAMES = (
     | frozenset(["sre_compile", "sre_constants", "sre_parse"])
 )
 
-# Folders of a project, several of which ignore files leave out, and modules of its tests.
+# Names of a project's folders, some of which ignore files list, and of its test modules.
 PROJECT_NAMES = frozenset(["build", "conftest", "container", "dist", "env", "htmlcov", "src", "test", "tests", "venv"])
 
 # Windows can't check out a folder of such a name.
 WINDOWS_NAMES = frozenset(["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))])
 
-# They make a text look like another one, and linters refuse them in source code.
+# They change the order in which text is displayed, and linters refuse them in source code.
 BIDIRECTIONAL_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 # Control characters, lone surrogates, line and paragraph separators
 UNFIT_CATEGORIES = frozenset(["Cc", "Cs", "Zl", "Zp"])
 
-# These, format characters and spaces: nothing to see
+# The same, format characters and spaces: text of these alone is invisible.
 INVISIBLE_CATEGORIES = UNFIT_CATEGORIES | {"Cf", "Zs"}
 
 _EMAIL_WORD = r"""[^\s<>,;:"()\[\]\\@.]+"""
@@ -162,8 +162,8 @@ _IMAGE_NAME = re.compile(f"(?:{_REGISTRY}/)?{_WORDS}(?:/{_WORDS})*")
 _IMAGE = re.compile(f"{_IMAGE_NAME.pattern}(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{{64}})?")
 
 
-# What fits beside Copier's "Validation error for question 'distribution_name': " in a terminal of 80 columns, after "write ".
-# A prompt shows that line alone, so a check's message begins with what to do, and says on a second one what is wrong.
+# The length that fits after Copier's "Validation error for question 'distribution_name': write " in a terminal of 80
+# columns. A prompt shows only the first line of a message, so it has what to do, and the second line the reason.
 MAX_SUGGESTION = 22
 
 
@@ -183,14 +183,14 @@ def package_name(title: object, maximum: int = MAX_NAME) -> str:
 
 
 def check_project_name(value: object) -> str:
-    """Return what is wrong with a human title, or nothing."""
+    """Return what is wrong with a title, or an empty string."""
     if isinstance(value, str) and all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in value):
         return f"write a title, such as My Service\n{_shown(value)} is blank."
     return check_line(value, MAX_PROJECT_NAME)
 
 
 def check_distribution_name(value: object) -> str:
-    """Return what is wrong with a distribution name, or nothing."""
+    """Return what is wrong with a distribution name, or an empty string."""
     if not isinstance(value, str):
         return _not_text(value)
     if len(value) > MAX_NAME:
@@ -203,40 +203,42 @@ def check_distribution_name(value: object) -> str:
 
 
 def check_package_name(value: object) -> str:
-    """Return what is wrong with the name of an import package, or nothing."""
+    """Return what is wrong with the name of an import package, or an empty string."""
     if not isinstance(value, str):
         return _not_text(value)
     if len(value) > MAX_NAME:
         return _too_long(value, MAX_NAME)
     if not re.fullmatch("[a-z][a-z0-9_]*", value):
-        reason = "isn't lower-case words joined by underscores" if value[:1].isalpha() else "begins with no letter"
+        reason = (
+            "isn't lower-case words joined by underscores" if value[:1].isalpha() else "doesn't begin with a letter"
+        )
     else:
         reason = _package_reserved_because(value)
     return f"write {package_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
 def check_renaming(name: object, old: object) -> str:
-    """Return why an answer can't rename the package, or nothing; *old* is empty where there was no answer before.
+    """Return why an answer can't rename the package, or an empty string; *old* is empty in a new service.
 
-    By the time that an update asks, it's too late to move the service's folder, and its edits would be lost.
+    An update has to move the package before it asks questions and merges: otherwise edits would be lost.
     """
     if not old or name == old:
         return ""
-    return "rename by --data package_name=NEW\nOnce it asks, an update can't rename the package any more."
+    return "rename by --data package_name=NEW\nAn update can rename the package only before it asks questions."
 
 
 def check_description(value: object) -> str:
-    """Return what is wrong with a description, which may be empty, or nothing."""
+    """Return what is wrong with a description, or an empty string; a description may be empty."""
     return check_line(value, MAX_DESCRIPTION)
 
 
 def check_author_name(value: object) -> str:
-    """Return what is wrong with an author's name, which may be empty, or nothing."""
+    """Return what is wrong with an author's name, or an empty string; a name may be empty."""
     return check_line(value, MAX_AUTHOR_NAME)
 
 
 def check_author_email(value: object) -> str:
-    """Return what is wrong with a mail address, which may be empty, or nothing."""
+    """Return what is wrong with a mail address, or an empty string; an address may be empty."""
     if message := check_line(value, MAX_AUTHOR_EMAIL):
         return message
     address = str(value)
@@ -246,7 +248,7 @@ def check_author_email(value: object) -> str:
 
 
 def check_image_name(value: object) -> str:
-    """Return what is wrong with the name of an image, which may begin with a registry but has no tag, or nothing."""
+    """Return what is wrong with an image's name, or an empty string; it may begin with a registry, but has no tag."""
     if not isinstance(value, str):
         return _not_text(value)
     if len(value) > MAX_IMAGE_NAME:
@@ -257,7 +259,7 @@ def check_image_name(value: object) -> str:
 
 
 def check_dockerfile_syntax(value: object) -> str:
-    """Return what is wrong with the image that reads the Dockerfile, which may be empty, or nothing."""
+    """Return what is wrong with the image of the Dockerfile's frontend, or an empty string; it may be empty."""
     if not isinstance(value, str):
         return _not_text(value)
     if value and not _IMAGE.fullmatch(value):
@@ -266,7 +268,7 @@ def check_dockerfile_syntax(value: object) -> str:
 
 
 def check_base_image(value: object) -> str:
-    """Return what is wrong with the image that a service's own is built on, or nothing."""
+    """Return what is wrong with a base image, or an empty string."""
     if not isinstance(value, str):
         return _not_text(value)
     if not _IMAGE.fullmatch(value) or not re.search("[:@][^/]*$", value):
@@ -275,12 +277,12 @@ def check_base_image(value: object) -> str:
 
 
 def check_line(value: object, maximum: int) -> str:
-    """Return why a value is no single line of text with at most so many characters, or nothing."""
+    """Return why a value isn't a single line of text of at most *maximum* characters, or an empty string."""
     if not isinstance(value, str):
         return _not_text(value)
     for char in value:
         if char in BIDIRECTIONAL_CONTROLS or unicodedata.category(char) in UNFIT_CATEGORIES:
-            return f"leave out the character U+{ord(char):04X}\n{_shown(value)} is no line of text with it."
+            return f"leave out the character U+{ord(char):04X}\n{_shown(value)} isn't a single line of plain text."
     if len(value) > maximum:
         return _too_long(value, maximum)
     return ""
@@ -300,12 +302,12 @@ CHECKS: dict[str, Callable[[object], str]] = {
 
 
 def suitable(value: object, question: str) -> str:
-    """Return the value if the question's check accepts it, else nothing: for defaults from outside the template."""
+    """Return the value if the question's check accepts it, else an empty string: for defaults from users' settings."""
     return "" if CHECKS[question](value) else str(value)
 
 
 def _slug(title: object) -> str:
-    """Return lower-case ASCII words joined by dashes, which may be nothing at all."""
+    """Return lower-case ASCII words joined by dashes, or an empty string if no letter or digit is left."""
     text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", title) if isinstance(title, str) else ""
     return re.sub("[^a-z0-9]+", "-", _ascii(text).lower()).strip("-")
 
@@ -314,12 +316,12 @@ def _ascii(text: str) -> str:
     if anyascii:
         return anyascii(text)
     words = re.sub(r"\W+", "-", unicodedata.normalize("NFKC", text))
-    # Decomposed, an accented letter is a plain one and marks, and the marks go.
+    # Decompose accented letters into a plain letter and marks, and drop the marks.
     return unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode("ascii")
 
 
 def _shortened(name: str, separator: str, maximum: int) -> str:
-    """Return as many whole words as a name may hold, or the beginning of a single long one."""
+    """Return the whole words that fit into *maximum* characters, or the beginning of the first if it is longer."""
     if len(name) <= maximum:
         return name
     whole_words = name[: maximum + 1].rpartition(separator)[0]
@@ -327,25 +329,25 @@ def _shortened(name: str, separator: str, maximum: int) -> str:
 
 
 def _distribution_reserved_because(name: str) -> str:
-    """Return why no distribution can have this name, or nothing."""
+    """Return why a distribution can't have this name, or an empty string."""
     if name in DEPENDENCIES:
-        return "is something that the service depends on"
-    # The image is called like the distribution.
+        return "is a dependency of the service"
+    # By default, the image has the distribution's name.
     if name == "scratch":
         return "is a name that Docker reserves"
     return ""
 
 
 def _package_reserved_because(name: str) -> str:
-    """Return why no package can have this name, or nothing."""
+    """Return why a package can't have this name, or an empty string."""
     if name in KEYWORDS:
         return "is a Python keyword"
     if name in STDLIB_NAMES:
-        return "is a module of Python's own"
+        return "is a module of the standard library"
     if name in IMPORTED_NAMES:
-        return "is a module of one of its dependencies"
+        return "is a module of a dependency"
     if name in PROJECT_NAMES:
-        return "is what projects call something else"
+        return "is reserved for a folder or module of the project"
     if name in WINDOWS_NAMES:
         return "is a name that Windows reserves"
     return ""
@@ -360,7 +362,7 @@ def _too_long(value: str, maximum: int) -> str:
 
 
 def _shown(value: object, maximum: int = 20) -> str:
-    """Return a value the way a message can show it, whatever it holds and however long it is."""
+    """Return a value for a message: unprintable characters escaped, and cut to *maximum* characters."""
     text = value if isinstance(value, str) else repr(value)
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[:maximum]

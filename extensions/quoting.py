@@ -1,4 +1,4 @@
-"""Quoting: any text, written so that a file's real reader gets exactly that text back."""
+"""Filters that quote text for a file format, so that its parser reads exactly this text."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from jinja2.ext import Extension
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# What Python source had better not hold raw; of the space, the escape is a space. `str.isprintable` would do, but what
-# it calls printable grows with every version of Python, and a file must not change with the version that renders it.
+# Characters to escape in Python source; the escape of a space is a space. Not `str.isprintable`: its result depends on
+# Python's version, and a file must not change with the version that renders it.
 _PYTHON_ESCAPED_CATEGORIES = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"])
 
 _MARKDOWN_SPECIAL = re.compile(
     r"""
-      (?P<plain> (?<=[^\W_]) _+ (?=[^\W_]) )  # inside a word, underscores mean nothing
+      (?P<plain> (?<=[^\W_]) _+ (?=[^\W_]) )  # inside a word, underscores have no meaning
     | (?P<entity> & (?=\#?\w+;) )             # would be read as an entity
     | (?P<special> [\\`*_\[\]<~|] )
     """,
     re.VERBOSE,
 )
-# What starts a list, a heading, a quotation, or underlines the line above as a heading or a table's.
+# The start of a list, a heading or a quotation, or the underline of a heading or of a table's head.
 _MARKDOWN_START = re.compile(r"\A(\d{1,9}(?=[.)](?:\s|\Z))|(?=[-+=>#]|:-))")
-# Hashes at the end of a heading are no part of it.
+# Hashes at the end of a heading aren't part of its text.
 _MARKDOWN_CLOSING = re.compile(r"(?<=\s)(?=#+\Z)")
-# White space that Markdown strips or gives a meaning, unless it is written as an entity
+# White space that Markdown strips or interprets, unless it is written as an entity.
 _MARKDOWN_SPACE = re.compile(r"\A\s|\s\Z|[\t\n\r]")
-# GitHub makes links of bare addresses and shows the escapes within, so these become no links.
+# GitHub turns bare addresses into links and shows the escapes in them: prevent the link.
 _MARKDOWN_LINK = re.compile(r"(?i)(https?|ftp|www)([:.])(?=[^ ]*(?:\\|&\#?\w+;))")
-# No entity stands for these, and renderers differ on what they make of them raw.
+# There are no entities for these, and renderers treat the raw characters differently.
 _MARKDOWN_UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -63,10 +63,14 @@ def yaml(value: object) -> str:
 
 
 def ini(value: object) -> str:
-    """Return a text as the value of an option that configparser reads."""
+    """Return a text as the value of an option that configparser reads.
+
+    Raises:
+        ValueError: INI can't represent the text.
+    """
     text = _text(value)
     quoted = text.replace("%", "%%").replace("\n", "\n    ")
-    # INI has no quotes: some texts have no form at all, and only its reader knows which.
+    # INI has no quotes, so it can't represent some texts: read the result back to find out.
     parser = configparser.ConfigParser()
     try:
         parser.read_file(io.StringIO(f"[section]\nkey = {quoted}\n", newline=None))
@@ -81,8 +85,10 @@ def ini(value: object) -> str:
 def dockerfile(value: object) -> str:
     r"""Return a text as a quoted value for a Dockerfile's LABEL or ENV.
 
-    An instruction ends with its line, also inside of quotes, and `\n` means a backslash and an n: no value holds a
-    newline.
+    An instruction ends with its line, even inside of quotes, and `\n` means a backslash and an n.
+
+    Raises:
+        ValueError: The text contains a newline.
     """
     text = _text(value)
     if "\n" in text:
@@ -91,7 +97,11 @@ def dockerfile(value: object) -> str:
 
 
 def markdown(value: object) -> str:
-    """Return Markdown that renders as exactly this text, in a paragraph or in a heading made with `#`."""
+    """Return Markdown that renders as exactly this text, in a paragraph or in a heading made with `#`.
+
+    Raises:
+        ValueError: The text contains a control character.
+    """
     text = _text(value)
     if _MARKDOWN_UNFIT.search(text):
         raise _unfit(value, "Markdown")
@@ -103,7 +113,7 @@ def markdown(value: object) -> str:
 
 
 def python(value: object) -> str:
-    """Return a text as a Python string literal, the way that `ruff format` leaves it."""
+    """Return a text as a Python string literal that `ruff format` doesn't change."""
     if not isinstance(value, str):
         raise _not_text(value)
     quote = "'" if value.count('"') > value.count("'") else '"'
@@ -111,7 +121,11 @@ def python(value: object) -> str:
 
 
 def shell(value: object) -> str:
-    """Return a text as one word of a POSIX shell."""
+    """Return a text as one word of a POSIX shell.
+
+    Raises:
+        ValueError: The text contains a zero byte.
+    """
     text = _text(value)
     if "\0" in text:
         raise _unfit(value, "a shell's word")
@@ -137,7 +151,12 @@ def _python_char(char: str, quote: str) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a text that a file can hold, or raise an error that names it."""
+    """Return *value* if it is a text that a file can contain.
+
+    Raises:
+        TypeError: It isn't a text.
+        ValueError: UTF-8 can't encode it.
+    """
     if not isinstance(value, str):
         raise _not_text(value)
     try:
@@ -156,7 +175,7 @@ def _unfit(value: object, place: str) -> ValueError:
 
 
 class QuotingExtension(Extension):
-    """A filter for each language in which rendered files hold answers."""
+    """A filter for each file format in which answers are rendered."""
 
     def __init__(self, environment: Environment) -> None:
         """Register the filters."""

@@ -1,6 +1,6 @@
-"""Makes uv.lock in the current folder, or says how: runs after a copy and an update.
+"""Make uv.lock in the current folder, or report how to make it. Runs after a copy and after an update.
 
-It never fails: Copier deletes a new service when a task does.
+The exit status is always 0: Copier deletes a new service if a task fails.
 """
 
 import os
@@ -12,25 +12,25 @@ from pathlib import Path
 
 from pythons import find_python
 
-# Longer than any resolution takes; an index that doesn't answer is given up then.
+# Longer than any resolution takes: it bounds the wait for an index that doesn't respond.
 TIMEOUT = float(os.environ.get("LOCK_TIMEOUT", "120"))  # seconds
 
-# What the lock follows from, and Copier's marks where an update left it in conflict.
+# The files that the lock depends on, and Copier's conflict markers in them.
 SOURCES = ("pyproject.toml", ".python-version")
 CONFLICT = re.compile("^(<{7} before|>{7} after) updating", re.MULTILINE)
 
-# They belong to Copier, or keep uv from writing the file.
+# Variables that refer to Copier's own environment, or keep uv from writing the file.
 NOT_FOR_UV = {"VIRTUAL_ENV", "UV_FROZEN", "UV_LOCKED"}
 
 
 def main() -> None:
-    """Lock, and end with one line that says what came of it."""
+    """Lock, and print the result in one line."""
     if files := " and ".join(file for file in SOURCES if in_conflict(Path(file))):
-        say(f"uv.lock is as it was: resolve the conflict in {files}, then run `uv lock`.")
+        say(f"uv.lock is unchanged: resolve the conflict in {files}, then run `uv lock`.")
         return
-    # Of an update, the lock is there already.
+    # In an update, there is a lock already.
     undone = "is not up to date" if Path("uv.lock").exists() else "was not made"
-    # Inside `uvx`, uv may not be on PATH; it says where it is.
+    # Inside `uvx`, uv may not be on PATH; it sets the variable UV to its own path.
     uv = shutil.which("uv") or os.environ.get("UV")
     if not uv:
         say(f"uv.lock {undone}: there is no uv. Install it, then run `uv lock` in the service's folder.")
@@ -44,29 +44,34 @@ def main() -> None:
     except OSError as error:
         reason = f"uv does not start ({error})"
     if reason:
-        say(f"uv.lock {undone}: {reason}. Mend that, then run `uv lock` in the service's folder.")
+        say(f"uv.lock {undone}: {reason}. Fix that, then run `uv lock` in the service's folder.")
     else:
         say("uv.lock is up to date.")
 
 
 def in_conflict(file: Path) -> bool:
-    """Say whether an update left a conflict, in the file or beside it."""
+    """Return whether an update left a conflict: markers in the file, or a `.rej` file next to it."""
     if file.with_name(f"{file.name}.rej").exists():
         return True
     return file.is_file() and bool(CONFLICT.search(file.read_text(encoding="utf-8", errors="replace")))
 
 
 def lock(uv: str) -> str | None:
-    """Run uv, which reports by itself; give the reason if it fails."""
+    """Run `uv lock`, whose output the user sees. Return the reason if it fails, else None.
+
+    Raises:
+        subprocess.TimeoutExpired: uv takes longer than the timeout.
+        OSError: uv doesn't start.
+    """
     command = [uv, "lock"]
-    # A service may do without the file: then uv finds a Python that pyproject.toml allows.
+    # Without this file, uv finds a Python that pyproject.toml allows.
     version_file = Path(".python-version")
     version = version_file.read_text(encoding="utf-8").strip() if version_file.is_file() else ""
     python = find_python(version, uv) if version else None
     if python:
         command += ["--python", python]
     env = {name: text for name, text in os.environ.items() if name not in NOT_FOR_UV}
-    # A company's certificates: uv reads this variable, and what it may start, Git or pip in a build, reads its own.
+    # A company's certificates: uv reads this variable; Git, and pip in a build, which uv may start, read their own.
     if certificates := env.get("SSL_CERT_FILE"):
         env = {"GIT_SSL_CAINFO": certificates, "PIP_CERT": certificates, **env}
     status = subprocess.run(command, env=env, timeout=TIMEOUT, check=False).returncode
@@ -78,7 +83,7 @@ def lock(uv: str) -> str | None:
 
 
 def say(message: str) -> None:
-    """Write where Copier's own messages go."""
+    """Print a message to standard error, like Copier's own messages."""
     print(message, file=sys.stderr)
 
 

@@ -1,6 +1,6 @@
-"""Merges what git takes for a conflict though the two sides changed different lines.
+"""Merge changes of different lines that git reports as a conflict because they are next to each other.
 
-That is: neighbouring lines, items of lists in pyproject.toml, and sections at a file's end.
+These are neighbouring lines, items of lists in pyproject.toml, and sections at the end of a file.
 """
 
 import re
@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# What begins a section, by the file's suffix; in TOML, a comment may come before it.
+# The beginning of a section, by file suffix. In TOML, comments may precede it.
 SECTION = {".md": re.compile(r"\s*#+ "), ".toml": re.compile(r"(\s*#.*\n|\s)*\[")}
 LABELS = ("-L", "before updating", "-L", "last update", "-L", "after updating")
 
@@ -17,7 +17,7 @@ Lines = list[str]
 
 
 def merge(ours: str, base: str, theirs: str, suffix: str) -> tuple[str, bool]:
-    """Merge a service's text and the template's; say whether conflicts are left, which are marked as Copier does."""
+    """Merge a service's text and the template's; return the result and whether it has conflict markers (Copier's)."""
     versions = [text.splitlines(keepends=True) for text in (ours, base, theirs)]
     if suffix == ".toml":
         merge_lists(*versions)
@@ -28,13 +28,13 @@ def merge(ours: str, base: str, theirs: str, suffix: str) -> tuple[str, bool]:
         for file, lines in zip(files, versions, strict=True):
             file.write_bytes(encode("".join(lines)))
         merged = subprocess.run(["git", "merge-file", "-p", *LABELS, *files], check=False, stdout=subprocess.PIPE)
-    if not 0 <= merged.returncode <= 127:  # Not a text.
+    if not 0 <= merged.returncode <= 127:  # A binary file.
         return ours, True
     return decode(merged.stdout) + end, merged.returncode != 0
 
 
 def merge_lists(ours: Lines, base: Lines, theirs: Lines) -> None:
-    """Make each list the same in all three, where its items can be merged one by one."""
+    """Merge each list item by item, where that is possible, and put the result into all three versions."""
     for name in lists(base):
         places = [lists(lines).get(name) for lines in (ours, base, theirs)]
         if None in places:
@@ -47,7 +47,7 @@ def merge_lists(ours: Lines, base: Lines, theirs: Lines) -> None:
 
 
 def lists(lines: Lines) -> dict[tuple[str, str], slice]:
-    """Find the lists that have a line for each item, by their table and key."""
+    """Find the lists with one item per line, by table and key."""
     table, found = "", {}
     for number, line in enumerate(lines):
         if line.startswith("["):
@@ -58,7 +58,7 @@ def lists(lines: Lines) -> dict[tuple[str, str], slice]:
 
 
 def items(lines: Lines) -> dict[str, str] | None:
-    """Give each item's line by its name, such as a requirement's; nothing where two have the same."""
+    """Return each item's line by its name, such as a requirement's, or None if two items have the same name."""
     named = {}
     for line in lines:
         requirement = re.match(r'\s*"([\w.-]+)', line)
@@ -67,7 +67,7 @@ def items(lines: Lines) -> dict[str, str] | None:
 
 
 def merge_items(ours: dict[str, str], base: dict[str, str], theirs: dict[str, str]) -> Lines | None:
-    """Merge item by item; nothing where both sides changed the same one."""
+    """Merge item by item, or return None if both sides changed the same item."""
     merged = dict(ours)
     for name in {**base, **theirs}:
         mine, before, new = (version.get(name) for version in (ours, base, theirs))
@@ -79,16 +79,16 @@ def merge_items(ours: dict[str, str], base: dict[str, str], theirs: dict[str, st
             del merged[name]
         else:
             merged[name] = new
-    if list(ours) == sorted(ours):  # `uv add` keeps the order where there is one.
+    if list(ours) == sorted(ours):  # Like `uv add`, keep a sorted list sorted.
         merged = dict(sorted(merged.items()))
     return list(merged.values())
 
 
 def merge_neighbours(ours: Lines, base: Lines, theirs: Lines) -> None:
-    """Apply the changes of *theirs* to lines that *ours* left alone to both *ours* and *base*, however close the edits are."""
+    """Apply changes of *theirs* to *ours* and *base* where *ours* didn't change these lines, even next to changed ones."""
     same = [block for block in SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks() if block.size]
     changes = SequenceMatcher(None, base, theirs, autojunk=False).get_opcodes()
-    # Backwards, so that line numbers stay valid.
+    # From the end, so that line numbers stay valid.
     for _, start, end, new_start, new_end in reversed(
         [change for change in changes if change[0] in ("replace", "delete")]
     ):
@@ -100,7 +100,7 @@ def merge_neighbours(ours: Lines, base: Lines, theirs: Lines) -> None:
 
 
 def cut_sections(ours: Lines, base: Lines, theirs: Lines, suffix: str) -> str:
-    """Cut off the sections that one side appended, and give them: they come after all that the other side did."""
+    """Remove the sections that one side appended, and return them: they go to the end of the merged file."""
     if begins := SECTION.get(suffix):
         for lines in (ours, theirs):
             text, start = appended(lines, base)
@@ -111,7 +111,7 @@ def cut_sections(ours: Lines, base: Lines, theirs: Lines, suffix: str) -> str:
 
 
 def appended(lines: Lines, base: Lines) -> tuple[str, int]:
-    """Give what comes after the last line of *base*, and the number of its first line."""
+    """Return the text that *lines* have after the last line of *base*, and its first line number."""
     operation, start, _, new_start, _ = SequenceMatcher(None, base, lines, autojunk=False).get_opcodes()[-1]
     if operation != "insert" or start != len(base):
         return "", len(lines)
@@ -119,10 +119,10 @@ def appended(lines: Lines, base: Lines) -> tuple[str, int]:
 
 
 def decode(content: bytes) -> str:
-    """Give a file's content as a text, whatever it is."""
+    """Decode a file's content, even if it isn't UTF-8."""
     return content.decode(errors="surrogateescape")
 
 
 def encode(text: str) -> bytes:
-    """Give the content back."""
+    """Encode what `decode` returned."""
     return text.encode(errors="surrogateescape")

@@ -1,9 +1,9 @@
-"""Moves a service's file or folder before an update, so that the edits in it are merged where the template has it now.
+"""Move a service's file or folder before an update, so that edits in it are merged at the template's new path.
 
-move.py OLD NEW            what a release of the template has at another path
-move.py --package ANSWERS [NAME]   the package, when the team renamed it or asks for another name
+move.py OLD NEW                    move a path that a release of the template moved
+move.py --package ANSWERS [NAME]   move the package, if the team renamed it or NAME is another name
 
-It moves in the working tree and in git's index, which Copier compares with the template.
+The move is made in the working tree and in git's index, which Copier compares with the template.
 """
 
 import re
@@ -18,7 +18,7 @@ from names import check_package_name
 
 
 def main() -> None:
-    """Move, and say so."""
+    """Run the command line."""
     if sys.argv[1] == "--package":
         follow_package(Path(sys.argv[2]), sys.argv[3])
     else:
@@ -26,11 +26,11 @@ def main() -> None:
 
 
 def move(old: str, new: str) -> bool:
-    """Move what git has at a path, unless it has something at the other."""
+    """Move a tracked path, unless *new* is tracked already; return whether it was moved."""
     if not tracked(old) or tracked(new):
         return False
     if Path(new).exists():
-        sys.exit(f"{new} is in the way of {old}, which moves there: move it out of git's sight, then update again.")
+        sys.exit(f"{old} can't be moved to {new}: an untracked {new} exists. Move it away, then update again.")
     Path(new).parent.mkdir(parents=True, exist_ok=True)
     git("mv", old, new)
     print(f"{old} is now {new}.", file=sys.stderr)
@@ -38,43 +38,43 @@ def move(old: str, new: str) -> bool:
 
 
 def follow_package(answers_file: Path, wanted: str) -> None:
-    """Let the answers say what the package is called, and its folder and imports follow."""
+    """Update the package's name in the answers file, its folder and its imports."""
     text = answers_file.read_text(encoding="utf-8")
     name = yaml.safe_load(text)["package_name"]
     new = wanted or (name if tracked(f"src/{name}") else the_package())
-    # Copier itself refuses what no package can be called.
+    # Copier itself refuses an invalid name.
     if new == name or check_package_name(new):
         return
     if tracked(f"src/{name}") and tracked(f"src/{new}"):
-        sys.exit(f"src/{name} can't become src/{new}, which is there: make one package of both, then update again.")
+        sys.exit(f"src/{name} can't be moved to src/{new}, which exists: merge the two packages, then update again.")
     if move(f"src/{name}", f"src/{new}"):
         for file in tracked("*.py"):
             rename_imports(Path(file), name, new)
         for file in tracked("README.md"):
             rename_paths(Path(file), name, new)
-    # The questions' defaults, from here on. Copier writes the file anew.
+    # From here on, the default of the question. Copier rewrites the file.
     answers_file.write_text(re.sub(r"(?m)^package_name:.*", f"package_name: {new}", text), encoding="utf-8")
 
 
 def the_package() -> str:
-    """Give the name of the only package there is, or nothing."""
+    """Return the name of the only package in src/, or an empty string."""
     packages = [Path(file).parent.name for file in tracked("src/*/__init__.py") if file.count("/") == 2]
     return packages[0] if len(packages) == 1 else ""
 
 
 def rename_imports(file: Path, old: str, new: str) -> None:
-    """Make a module import the package by its new name."""
+    """Replace the package's name in a module's imports."""
     replace(file, rb"(?m)^(\s*(?:from|import)\s+)%b\b" % old.encode(), rb"\g<1>" + new.encode())
 
 
 def rename_paths(file: Path, old: str, new: str) -> None:
-    """Make a document name the package's files and its entry module by the new name; elsewhere the name is a word."""
+    """Replace the package's name in a document's paths and entry modules; elsewhere it may be an ordinary word."""
     replace(file, rb"(\bsrc/)%b(?=/)" % old.encode(), rb"\g<1>" + new.encode())
     replace(file, rb"\b%b(?=\.[aw]sgi\b)" % old.encode(), new.encode())
 
 
 def replace(file: Path, pattern: bytes, replacement: bytes) -> None:
-    """Replace what a pattern finds in a file, in git's index, too."""
+    """Replace a pattern in a file, and in git's index, too."""
     text = file.read_bytes()
     renamed = re.sub(pattern, replacement, text)
     if renamed != text:
@@ -83,12 +83,12 @@ def replace(file: Path, pattern: bytes, replacement: bytes) -> None:
 
 
 def tracked(path: str) -> list[str]:
-    """Give the files that git has there."""
+    """Return the tracked files at a path or pattern."""
     return git("ls-files", "-z", "--", path).split("\0")[:-1]
 
 
 def git(*command: str) -> str:
-    """Run git; give its output."""
+    """Run git and return its output."""
     return subprocess.run(["git", *command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

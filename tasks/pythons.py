@@ -1,4 +1,4 @@
-"""Finds the Python that a service runs on, also where uv doesn't look."""
+"""Find the Python that a service runs on, including those that uv doesn't find."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ TIMEOUT = 30  # seconds
 
 
 def find_python(version: str, uv: str) -> str | None:
-    """Give the path of a Python of *version* ("3.13"), or None when there is none.
+    """Return the path of a Python of *version* ("3.13"), or None if there is none.
 
-    uv's own choice comes first; it skips what lies under pyenv but isn't active, so that comes second, the newest patch
+    uv's choice comes first. It skips versions in pyenv that aren't active, so these come second, the newest patch
     release first.
 
     Raises:
         subprocess.TimeoutExpired: uv hangs.
-        OSError: uv does not start.
+        OSError: uv doesn't start.
     """
     found = subprocess.run(
         [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", version],

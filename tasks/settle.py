@@ -1,12 +1,14 @@
-"""Finishes an update in the current folder, where Copier's own merge falls short: runs after it.
+"""Finish an update in the current folder, after Copier's merge.
 
-- What the template owns becomes what the template has.
-- What moved to another path is merged with what it was at its old one; Copier takes it for new on both sides.
-- What the template no longer has, but the service edited, comes back as a conflict; Copier deletes it.
-- What conflicts only line by line, such as two requirements side by side, is merged: see merging.py.
-- Each conflict is one for git, also those that Copier left as `.rej` files.
+It does what Copier doesn't:
 
-It never fails: the service has been merged by then.
+- Overwrite files that belong to the template.
+- Merge files that moved with their version at the old path; Copier considers them new on both sides.
+- Restore edited files that the template removed, as conflicts; Copier deletes them.
+- Merge neighbouring changes, such as two requirements side by side: see merging.py.
+- Mark all conflicts as unmerged in git, including those that Copier left as `.rej` files.
+
+The exit status is always 0: the service has been merged by then.
 """
 
 import filecmp
@@ -28,29 +30,29 @@ NOTHING = "0" * 40
 
 
 class Settling:
-    """One update: the service, what its old template made of its answers, and what the new one makes of them."""
+    """One update: the service, and its answers rendered with the old and with the new template."""
 
     def __init__(self, folder: Path, template: Path, answers_file: str) -> None:
-        """Render the new template; the old one follows when it is needed."""
+        """Render the new template; the old one is rendered on demand."""
         self._folder = folder
         self._before: dict[str, Any] = yaml.safe_load(git("show", f"HEAD:./{answers_file}"))
         self._answers: dict[str, Any] = yaml.safe_load(Path(answers_file).read_bytes())
-        # Without its history it need not be cloned once more.
+        # Copier clones a template that has a history; a copy without one is faster.
         source = folder / "template"
         shutil.copytree(template, source, ignore=shutil.ignore_patterns(".git"), symlinks=True)
         self.new = self._render(str(source), None, self._answers, folder / "new")
 
     @property
     def old_package(self) -> str:
-        """Where the package was."""
+        """The package's folder before the update."""
         return f"src/{self._before['package_name']}/"
 
     @property
     def package(self) -> str:
-        """Where the package is."""
+        """The package's folder now."""
         return f"src/{self._answers['package_name']}/"
 
-    @cache  # noqa: B019 there is one update in a process
+    @cache  # noqa: B019 a process makes only one update
     def old(self) -> Path:
         """Render the old template, with the package's new name."""
         answers = {**self._before, "package_name": self._answers["package_name"]}
@@ -63,7 +65,7 @@ class Settling:
         return folder
 
     def overwrite(self, patterns: list[str]) -> None:
-        """Make what the template owns the same as there."""
+        """Overwrite the files that belong to the template."""
         for file in files(self.new):
             if not is_one_of(file, patterns):
                 continue
@@ -78,17 +80,18 @@ class Settling:
             git("reset", "--quiet", "--", file)
             Path(f"{file}.rej").unlink(missing_ok=True)
             say(
-                f"{file} is the template's again. Your version: `git show HEAD:./{self._before_renaming(file)}`"
+                f"{file} was overwritten: it belongs to the template. "
+                f"Your version: `git show HEAD:./{self._before_renaming(file)}`"
                 if was
-                else f"{file} is back: it is the template's."
+                else f"{file} was restored: it belongs to the template."
             )
 
     def _before_renaming(self, file: str) -> str:
-        """Give where a file was before the package got its name."""
+        """Return the path of a file before the package was renamed."""
         return self.old_package + file.removeprefix(self.package) if file.startswith(self.package) else file
 
     def merge_moved(self, own: list[str], template_owned: list[str]) -> None:
-        """Merge again, with the right base, what Copier took for new on both sides."""
+        """Merge moved files with their version at the old path as the base."""
         moved = staged_moves()
         if self.package != self.old_package:
             # The old template is rendered with the new name, so paths within the package are the same in both.
@@ -98,7 +101,7 @@ class Settling:
             if file in own or is_one_of(file, template_owned) or not base.is_file() or not theirs.is_file():
                 continue
             if not (ours := entry(file)):
-                Path(file).unlink(missing_ok=True)  # As deleted at the old path.
+                Path(file).unlink(missing_ok=True)  # The service deleted it at the old path.
                 continue
             mode, blob = ours
             here = self._folder / "ours"
@@ -111,8 +114,8 @@ class Settling:
                 mark_conflict(file, base, theirs)
 
     def restore_deleted(self) -> None:
-        """Bring back what only the service still wants."""
-        # Copier leaves the index alone, so what is missing was there until the merge.
+        """Restore, as conflicts, edited files that the template removed."""
+        # Copier doesn't change the index, so missing files were deleted by the merge.
         for file in git_files("ls-files", "--deleted"):
             base = self.old() / file
             if not base.is_file() or (self.new / file).exists():
@@ -127,7 +130,7 @@ class Settling:
                 )
 
     def merge_again(self) -> None:
-        """Merge what is in conflict once more, by more than lines."""
+        """Merge files in conflict again, by items and sections, too."""
         for file in {*in_conflict(), *rejected()}:
             base, theirs, reject = self.old() / file, self.new / file, Path(f"{file}.rej")
             if not (ours := entry(file)) or not base.is_file() or not theirs.is_file():
@@ -135,7 +138,7 @@ class Settling:
             mode, blob = ours
             texts = (git_bytes("cat-file", "blob", blob), base.read_bytes(), theirs.read_bytes())
             merged, conflicts = merge(*map(decode, texts), theirs.suffix)
-            if conflicts and reject.exists():  # The user wants no markers.
+            if conflicts and reject.exists():  # The user chose `.rej` files.
                 continue
             Path(file).write_bytes(encode(merged))
             if not conflicts:
@@ -143,14 +146,14 @@ class Settling:
                 git("update-index", "--cacheinfo", f"{mode},{blob},{git('rev-parse', '--show-prefix')}{file}")
 
     def mark_rejected(self) -> None:
-        """Tell git of what Copier only left beside a file."""
+        """Mark files with a `.rej` file as unmerged."""
         for file in rejected():
             if entry(file):
                 mark_conflict(file, self.old() / file, self.new / file)
 
 
 def main() -> None:
-    """Settle, and end with the conflicts that are left."""
+    """Finish the update, and print the remaining conflicts."""
     template, answers_file, own, template_owned = sys.argv[1:]
     try:
         with TemporaryDirectory(prefix="update-") as folder:
@@ -168,24 +171,24 @@ def main() -> None:
 
 
 def is_one_of(file: str, patterns: list[str]) -> bool:
-    """Say whether a file is among those that patterns name."""
+    """Return whether a file matches one of the patterns."""
     return any(fnmatchcase(file, pattern) for pattern in patterns)
 
 
 def files(folder: Path) -> list[str]:
-    """Give the files in a folder, by their paths there."""
+    """Return the relative paths of all files in a folder."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def same(here: Path, there: Path) -> bool:
-    """Say whether a file is there, as it should be."""
+    """Return whether a file exists with the content and the mode of another."""
     if here.is_symlink() or not here.is_file() or not filecmp.cmp(here, there, shallow=False):
         return False
     return (here.stat().st_mode & 0o111) == (there.stat().st_mode & 0o111)
 
 
 def staged_moves() -> dict[str, str]:
-    """Give for each file that a migration moved where it came from."""
+    """Return the old path of each file that a migration moved."""
     index = entries()
     committed = dict(reversed(line.split(" ", 2)[2].split("\t")) for line in git_files("ls-tree", "-r", "HEAD"))
     gone = {blob: file for file, blob in committed.items() if file not in index}
@@ -193,17 +196,17 @@ def staged_moves() -> dict[str, str]:
 
 
 def in_conflict() -> list[str]:
-    """Give the files that git takes for unresolved."""
+    """Return the files that are unmerged in git."""
     return git_files("diff", "--name-only", "--diff-filter=U")
 
 
 def rejected() -> list[str]:
-    """Give the files that Copier left in conflict beside them."""
+    """Return the files for which Copier left a `.rej` file."""
     return [file.removesuffix(".rej") for file in git_files("ls-files", "--others", "--", "*.rej")]
 
 
 def entries(*files: str) -> dict[str, tuple[str, str]]:
-    """Give mode and blob of each file in git's index, as they were before the merge: of a conflict, ours."""
+    """Return mode and blob of each file in git's index before the merge; of an unmerged file, our version's."""
     found = {}
     for line in git_files("ls-files", "--stage", "--", *files):
         state, file = line.split("\t", 1)
@@ -214,16 +217,16 @@ def entries(*files: str) -> dict[str, tuple[str, str]]:
 
 
 def entry(file: str) -> tuple[str, str] | None:
-    """Give mode and blob of a file as it was before the merge."""
+    """Return mode and blob of a file before the merge."""
     return entries(f":(literal){file}").get(file)
 
 
 def mark_conflict(file: str, base: Path, theirs: Path | None) -> None:
-    """Make a file one that git takes for unresolved."""
+    """Mark a file as unmerged in git's index."""
     if not (ours := entry(file)):
         return
     mode, blob = ours
-    # Paths in the index begin at the repository's top.
+    # Paths in the index are relative to the repository's top folder.
     path = git("rev-parse", "--show-prefix") + file
     stages = [f"0 {NOTHING}\t{path}", f"{mode} {blob} 2\t{path}"]
     for stage, version in ((1, base), (3, theirs)):
@@ -233,23 +236,23 @@ def mark_conflict(file: str, base: Path, theirs: Path | None) -> None:
 
 
 def git_files(command: str, *options: str) -> list[str]:
-    """Run a git command on the current folder that ends each item of its output with a zero byte."""
+    """Run a git command in the current folder, and return the items of its output."""
     relative = ["--relative"] if command == "diff" else []
     return git_bytes(command, *relative, "-z", *options).decode().split("\0")[:-1]
 
 
 def git(*command: str) -> str:
-    """Run git; give its output."""
+    """Run git and return its output, stripped."""
     return git_bytes(*command).decode().strip()
 
 
 def git_bytes(*command: str) -> bytes:
-    """Run git; give its output as it is."""
+    """Run git and return its output as bytes."""
     return subprocess.run(["git", *command], check=True, stdout=subprocess.PIPE).stdout
 
 
 def say(*lines: str) -> None:
-    """Write where Copier's own messages go."""
+    """Print lines to standard error, like Copier's own messages."""
     print("\n    ".join(lines), file=sys.stderr)
 
 

@@ -39,5 +39,5 @@ def use(*command: str) -> str:
 
 
 def lists(suite: str) -> str:
-    """Give the apt configuration that has the package lists of a suite."""
+    """Return the apt configuration that has the package lists of a suite."""
     return use("lists", suite)

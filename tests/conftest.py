@@ -1,4 +1,4 @@
-"""What all tests share: services rendered from the working tree, on a machine without surprises."""
+"""Fixtures for all tests: services rendered from the working tree, independent of the user's configuration."""
 
 import functools
 import os
@@ -28,8 +28,8 @@ from support import (
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# Files on a package index never change, and PyPI says so. Mirrors and proxies may not pass that on, and then uv fetches
-# and compiles what it has compiled before, again and again.
+# Files on a package index never change, and PyPI's headers declare that. If a mirror or proxy drops these headers, uv
+# fetches and compiles the same files again and again.
 UV_CONFIGURATION = """
 [[index]]
 url = "{index}"
@@ -57,10 +57,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the developer's own settings out, for this process and for Copier's snapshot of its environment."""
+    """Ignore the developer's own settings, in this process and in Copier's snapshot of its environment."""
     if not hasattr(config, "workerinput"):
-        ENGINE_STARTED.unlink(missing_ok=True)  # of a session that was killed
-        # The index that uv has locked these tests' own packages from.
+        ENGINE_STARTED.unlink(missing_ok=True)  # left by a session that was killed
+        # The index in the lock of these tests' own packages.
         index = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))["package"][0]["source"]["registry"]
         folder = TEMPLATE / ".pytest_cache" / "configuration" / "uv"
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,14 +76,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop the private engine that tests of this session started, when none of its workers needs it any more."""
+    """Stop the private engine if this session started it, after all workers have finished."""
     if not hasattr(session.config, "workerinput") and ENGINE_STARTED.exists():
         ENGINE_STARTED.unlink()
         engine("stop")
 
 
 class FolderScheduling(LoadScopeScheduling):
-    """Gives what shares something big to one worker: a folder, or a service that tests have in their brackets."""
+    """Schedules tests that share something expensive on one worker: a folder, or the service in their parameters."""
 
     def _split_scope(self, nodeid: str) -> str:
         _, folder, *_ = nodeid.split("/")
@@ -93,19 +93,19 @@ class FolderScheduling(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
-    """Take the place of `--dist loadgroup`, whose groups pytest-xdist 3.8.0 doesn't see with pytest 9.2.0."""
+    """Replace `--dist loadgroup`, whose groups pytest-xdist 3.8.0 ignores with pytest 9.2.0."""
     return FolderScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def use_engine() -> None:
-    """Use the engine that answers, else start a private one, which is stopped at the end of the session."""
+    """Use the running engine, else start a private one, which is stopped at the end of the session."""
     answered = subprocess.run([ENGINE, "status"], check=False, capture_output=True).returncode == 0
     if not answered:
         ENGINE_STARTED.parent.mkdir(exist_ok=True)
         ENGINE_STARTED.touch()
         if subprocess.run([ENGINE, "start"], check=False).returncode:
-            missing("no container engine answers, and tools/engine can't start one here: it needs root on Debian")
+            missing("no container engine is running, and tools/engine can't start one here: it needs root on Debian")
     environment = subprocess.run(
         ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE],
         check=True,
@@ -123,7 +123,7 @@ def use_engine() -> None:
 
 @pytest.fixture(scope="session")
 def without_uv(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give a PATH with all that the machine has but uv: what renders with it needs no network."""
+    """Return a PATH with all programs of the machine except uv: rendering with it needs no network."""
     folder = tmp_path_factory.mktemp("bin")
     for place in os.environ["PATH"].split(os.pathsep):
         for program in Path(place).glob("*"):
@@ -134,7 +134,7 @@ def without_uv(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def template_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy what renders a service, without history: from there Copier takes it without a clone, in half the time."""
+    """Copy the files that render a service, without history: Copier doesn't clone them, which takes half the time."""
     folder = tmp_path_factory.mktemp("template")
     shutil.copy(TEMPLATE / "copier.yml", folder)
     for name in ("extensions", "stacks", "tasks", "template"):
@@ -144,7 +144,7 @@ def template_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def render(copie_session, template_files: Path, without_uv: str) -> Render:
-    """Make a service without a lock; services with equal answers are made once and must not be changed."""
+    """Render a service without a lock. Services with the same answers are rendered once; tests must not change them."""
     made: dict[tuple, Path] = {}
 
     def render(**answers: str) -> Path:
@@ -164,7 +164,7 @@ def render(copie_session, template_files: Path, without_uv: str) -> Render:
 
 @pytest.fixture
 def refuse(template_files: Path, tmp_path: Path) -> Callable[..., str]:
-    """Give the message that refuses *answers*, after checking that nothing was written."""
+    """Return the message of a copy that refuses *answers*, after checking that nothing was written."""
 
     def refuse(**answers: str) -> str:
         folder = tmp_path / "refused"
@@ -178,7 +178,7 @@ def refuse(template_files: Path, tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def user_env_for() -> Callable[[str], dict[str, str]]:
-    """Give the environment of a user who has uv and a Python of some version."""
+    """Return the environment of a user who has uv and a Python of the given version."""
 
     @functools.cache
     def python_for(version: str) -> tuple[str, bool]:
@@ -191,7 +191,7 @@ def user_env_for() -> Callable[[str], dict[str, str]]:
         python, found_by_uv = python_for(version)
         # Not cached: an engine may have been started since.
         env = {**os.environ, "UV_PYTHON": python}
-        if not found_by_uv:  # It was made for the tests, where nothing looks.
+        if not found_by_uv:  # It was made for the tests, and uv doesn't find it by itself.
             env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
         return env
 
@@ -200,13 +200,13 @@ def user_env_for() -> Callable[[str], dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def user_env(user_env_for: Callable[[str], dict[str, str]]) -> dict[str, str]:
-    """Give the environment of a user who has uv and the default service's Python."""
+    """Return the environment of a user who has uv and the default service's Python."""
     return user_env_for("3.13")
 
 
 @pytest.fixture(scope="session")
 def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone the template with the working tree committed, as users would find it. A tag would be what they get."""
+    """Clone the template and commit the working tree, without tags: Copier would use the newest one instead."""
     clone = tmp_path_factory.mktemp("clone") / "uv-docker-template"
     git = ["git", "-C", str(clone)]
     subprocess.run(["git", "clone", "--quiet", "--no-tags", TEMPLATE, clone], check=True)
@@ -220,7 +220,7 @@ def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scaffold(
     tmp_path_factory: pytest.TempPathFactory, template_clone: Path, user_env_for: Callable[[str], dict[str, str]]
 ) -> Callable[..., Service]:
-    """Make a service with the README's command; it has a lock, and no environment yet."""
+    """Make a service with the README's command: it has a lock, but no environment yet."""
 
     def scaffold(**answers: str) -> Service:
         platform = PLATFORMS.get(answers.get("platform", "debian-13"))
@@ -230,7 +230,7 @@ def scaffold(
         copy = subprocess.run(
             [*readme_command(template_clone), "--defaults", *data],
             cwd=folder,
-            # Copier itself may run on any Python: this one is sure to be there.
+            # Copier itself may run on any Python: this one is available.
             env={**user_env, "UV_PYTHON": sys.executable},
             capture_output=True,
             text=True,

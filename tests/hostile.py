@@ -1,6 +1,6 @@
-"""Texts and names that break templates, for every test that feeds answers to one."""
+"""Texts and names that break templates, for all tests of answers."""
 
-# What people do write as a title, a description or a name, on one line. Every question for such a text takes them.
+# Valid titles, descriptions and names: every question for a line of text accepts them.
 TEXTS = {
     "apostrophe": "It's here",
     "apostrophe, typographic": "It\u2019s here",
@@ -126,7 +126,7 @@ TEXTS = {
     "long with spaces": ("word " * 20).strip(),
 }
 
-# What no single-line question takes.
+# Texts that every question for a line of text refuses.
 REFUSED = {
     "newline": "a\nb",
     "newline, trailing": "a\n",
@@ -152,7 +152,7 @@ REFUSED = {
     "far too long": "a" * 1_000_000,
 }
 
-# Titles whose obvious names are no names.
+# Titles that don't yield a valid name directly.
 TITLES = [
     "_",
     "-",
@@ -239,7 +239,7 @@ EMAILS = [
     "$HOME%s#`id`&amp=~*_!?/|@example.com",
 ]
 
-# What each question refuses, for more than being no single line.
+# Answers that each question refuses, in addition to texts that aren't a single line.
 NAMES_REFUSED = {
     "project_name": ["", "  ", "a" * 101],
     "distribution_name": [

@@ -10,7 +10,7 @@ from support import Service
 PAIRS = [
     (framework, server) for framework in choices.FRAMEWORKS for server in choices.server_choices(framework).values()
 ]
-# What another base image is asked for.
+# The answers that `platform=other` needs in addition.
 OTHER = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.12"}
 COMBINATIONS = [
     {"platform": platform, "framework": framework, "server": server} | (OTHER if platform == "other" else {})
@@ -20,7 +20,7 @@ COMBINATIONS = [
 
 
 def covering(platforms: Sequence[str]) -> set[tuple[str, str, str]]:
-    """Choose few combinations in which each platform meets each framework and each server, and each of these each other."""
+    """Choose a few combinations that cover each pair of platform, framework and server (pairwise testing)."""
     rows = covertable.make(
         {"platform": list(platforms), "framework": list(choices.FRAMEWORKS), "server": list(choices.SERVERS)},
         constraints=[
@@ -41,12 +41,12 @@ def marked(combinations: Sequence[tuple[str, str, str]], every_change: Collectio
 
 
 def can_be_compiled_here(platform: str, server: str) -> bool:
-    """Say whether the server can be installed: uWSGI can't be linked to the Python 3.14 that tools/engine makes."""
+    """Return whether the server can be installed: uWSGI can't be linked to the Python 3.14 that tools/engine makes."""
     return choices.PLATFORMS[platform].python != "3.14" or server != "uwsgi"
 
 
 def install(service: Service, platform: str, server: str) -> Service:
-    """Install a service, without its server where that can't be had; give it with what its commands then need."""
+    """Install a service, without its server if that can't be compiled; return it with its commands' environment."""
     if can_be_compiled_here(platform, server):
         service.run("uv sync --locked")
         return service

@@ -1,4 +1,4 @@
-"""Carries out what a document says, in a service: steps that name a file and a place, and commands.
+"""Execute a document's steps in a service: edits at a place in a file, and commands.
 
 A step is a sentence that ends with a colon, and a block of code: "In `FILE`, above `LINE`:", "In `FILE`, below `LINE`:",
 "At the end of `FILE`:" or "In a new file, `FILE`:". Imports go to the file's other imports. Commands are in console blocks.
@@ -15,7 +15,7 @@ CHECKS = ("uv run poe check",)
 
 
 def sections(document: str, level: int) -> dict[str, str]:
-    """Give the texts of a document by their headings of one level, each up to the next heading of this level or above."""
+    """Return a document's sections of one heading level, by title."""
     ticks = "#" * level
     parts = re.split(rf"^(?=#{{1,{level}}} )", without_code(document), flags=re.MULTILINE)
     found, start = {}, 0
@@ -28,17 +28,17 @@ def sections(document: str, level: int) -> dict[str, str]:
 
 
 def recipes_of(service: Service) -> dict[str, str]:
-    """Give the recipes in a service's docs/development.md, by heading."""
+    """Return the recipes in a service's docs/development.md, by heading."""
     return sections((service.folder / "docs/development.md").read_text(encoding="utf-8"), 2)
 
 
 def without_code(document: str) -> str:
-    """Blank what is in code blocks, where # is no heading; all else keeps its place."""
+    """Replace code blocks with spaces, because # is not a heading there; positions don't change."""
     return re.sub(r"^( *)```.*?^\1```$", lambda block: " " * len(block[0]), document, flags=re.MULTILINE | re.DOTALL)
 
 
 def follow(text: str, service: Service, **env: str) -> list[str]:
-    """Do what a text says, step by step; give what was done, for a message."""
+    """Execute a text step by step; return the steps, for messages."""
     done = []
     blocks = re.finditer(r"^( *)```(\w+)\n(.*?)^\1```$", text, re.MULTILINE | re.DOTALL)
     for block in blocks:
@@ -56,12 +56,12 @@ def follow(text: str, service: Service, **env: str) -> list[str]:
 
 
 def commands(code: str) -> list[str]:
-    """Give the commands in a console block, without their output; a backslash continues one in the next line."""
+    """Return the commands in a console block, without output; a backslash continues a command in the next line."""
     return [command.removeprefix("$ ") for command in re.findall(r"^\$ (?:.*\\\n)*.*$", code, re.MULTILINE)]
 
 
 def run(command: str, service: Service, **env: str) -> str:
-    """Run a line for a shell in the service's folder; give its output. What it exports, later commands have."""
+    """Run a shell command in the service's folder and return its output. Exported variables are kept for later ones."""
     result = subprocess.run(
         ["bash", "-ec", command],
         cwd=service.folder,
@@ -79,7 +79,7 @@ def run(command: str, service: Service, **env: str) -> str:
 
 
 def edit_file(sentence: str, code: str, folder: Path) -> str:
-    """Put code where the end of a sentence says; give that part of it."""
+    """Insert code at the place that the end of a sentence describes; return this part of the sentence."""
     place = re.search(
         r"(?:[Ii]n `(?P<file>[^`]+)`,(?: in [^,]+,)? (?P<side>above|below) `(?P<line>[^`]+)`"
         r"|[Aa]t the end of `(?P<end>[^`]+)`(?:, as [^:]+)?"
@@ -94,7 +94,7 @@ def edit_file(sentence: str, code: str, folder: Path) -> str:
         path.write_text(code, encoding="utf-8")
         return place[0]
     text = path.read_text(encoding="utf-8")
-    apart = ""  # what is between this code and the next
+    apart = ""  # separates this code from the next
     if path.suffix == ".py":
         imports, code = split_imports(code)
         text = add_imports(text, imports)
@@ -112,13 +112,13 @@ def edit_file(sentence: str, code: str, folder: Path) -> str:
 
 
 def split_imports(code: str) -> tuple[str, str]:
-    """Take the imports from the beginning of some code."""
+    """Split code into the imports at its beginning and the rest."""
     imports = re.match(r"(?:(?:(?:import|from) .*)?\n)*", code)[0]
     return imports, code[len(imports) :]
 
 
 def add_imports(text: str, imports: str) -> str:
-    """Put imports below the last one at the top of a module."""
+    """Insert imports below the last one at the top of a module."""
     last = max(node.end_lineno for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom))
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:last], imports, *lines[last:]])

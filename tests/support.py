@@ -1,4 +1,4 @@
-"""What tests name: the template's folder, what it asks, and a service to run commands in."""
+"""Helpers for tests: the template's folder, its questions, and a service to run commands in."""
 
 import functools
 import os
@@ -30,7 +30,7 @@ class Service:
     env: Mapping[str, str]
 
     def run(self, command: str, **env: str) -> str:
-        """Run a command line in the service; give its output, or fail with it."""
+        """Run a command line in the service and return its output, which the failure shows if there is one."""
         result = subprocess.run(
             shlex.split(command),
             cwd=self.folder,
@@ -45,19 +45,19 @@ class Service:
 
 
 def git(folder: Path, *arguments: str | Path) -> str:
-    """Run git in a folder; give its output."""
+    """Run git in a folder and return its output."""
     result = subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True)
     return result.stdout.strip()
 
 
 def commit(folder: Path, message: str = "Change") -> None:
-    """Commit all that is in a folder."""
+    """Commit all files in a folder."""
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 def readme_command(template: Path) -> list[str]:
-    """Give the one command for users, as the README has it, for a template that lies elsewhere."""
+    """Return the README's `copier copy` command, for a template at another path."""
     (line,) = re.findall(r"^\$ (uvx .* copier copy .*)$", README, re.MULTILINE)
     return [part.replace("gh:org/uv-docker-template", str(template)) for part in shlex.split(line)]
 
@@ -68,10 +68,10 @@ def engine(*command: str) -> str:
 
 
 def exec_enters_containers(image: str) -> bool:
-    """Say whether `docker exec` runs commands inside a container.
+    """Return whether `docker exec` runs commands inside a container.
 
-    Under an engine whose own root was set by chroot, they see the machine's files, health checks too: whatever a test learns
-    by them is wrong.
+    With an engine that runs in a chroot, they and health checks run in the machine's root, so results of tests would be
+    wrong.
     """
     docker = functools.partial(subprocess.run, check=False, capture_output=True, text=True)
     start = ["docker", "run", "--detach", "--hostname=inside", image, "sleep", "infinity"]
@@ -83,14 +83,14 @@ def exec_enters_containers(image: str) -> bool:
 
 
 def missing(reason: str) -> None:
-    """Skip a test for want of something; where nothing may be skipped, fail."""
+    """Skip a test because something is missing; in CI, where nothing may be skipped, fail."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def edit(file: Path, *replacements: tuple[str, str]) -> None:
-    """Replace what each pattern finds in a file; a pattern that finds nothing is an error."""
+    """Replace patterns in a file; a pattern without a match is an error."""
     text = file.read_text(encoding="utf-8")
     for pattern, replacement in replacements:
         text, count = re.subn(pattern, replacement, text, flags=re.DOTALL)
@@ -99,7 +99,7 @@ def edit(file: Path, *replacements: tuple[str, str]) -> None:
 
 
 def make_unpackaged(folder: Path) -> None:
-    """Do what a service's README says for one that should not be a package."""
+    """Follow the section "If it should not be a package" of a service's docs/development.md."""
     edit(
         folder / "pyproject.toml",
         (r"\[build-system\].*?\n\n", ""),

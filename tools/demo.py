@@ -1,6 +1,6 @@
-"""Scaffolds a service, installs it, starts it under its own server and fetches its pages.
+"""Scaffold a service, install it, start it on its server and fetch its pages.
 
-Where a container engine answers, it then does the same with the service's image.
+If a container engine is running, do the same with the service's image first.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FRONTEND = "docker/dockerfile:1"
 
 
 def main() -> None:
-    """Do what the module says, a step at a time."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dir", type=Path, help="an empty or new folder for the service")
     parser.add_argument("--serve", action="store_true", help="go on serving until Ctrl-C")
@@ -40,10 +40,10 @@ def main() -> None:
     env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
     env["UV_PYTHON"] = service_python(version)
     run(["uv", "sync", "--locked"], cwd=folder, env=env)
-    if engine_answers():
+    if engine_is_running():
         demonstrate_image(folder)
     else:
-        say("no container engine answers: leaving its image out")
+        say("no container engine is running: skipping the image")
     serve(folder, env, forever=options.serve)
     say(f"done; the service lies in {folder}")
 
@@ -54,7 +54,7 @@ def scaffold(folder: Path) -> None:
 
 
 def serve(folder: Path, env: dict[str, str], *, forever: bool) -> None:
-    """Start the service, fetch its pages, and stop it, now or when the user says so."""
+    """Start the service, fetch its pages, and stop it; with *forever*, only at Ctrl-C."""
     port = env.get("PORT") or str(free_port())
     command = ["uv", "run", "--locked", "uwsgi", "--ini", "etc/uwsgi.ini"]
     say(f"PORT={port} {' '.join(command)}   (log: {folder}/server.log)")
@@ -82,8 +82,8 @@ def serve(folder: Path, env: dict[str, str], *, forever: bool) -> None:
             say(f"it ended with exit status {server.wait()}")
 
 
-def engine_answers() -> bool:
-    """Say whether there is a container engine to build and run an image with."""
+def engine_is_running() -> bool:
+    """Return whether there is a container engine that can build and run an image."""
     try:
         return subprocess.run(["docker", "version"], check=False, capture_output=True, timeout=30).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
@@ -91,12 +91,12 @@ def engine_answers() -> bool:
 
 
 def demonstrate_image(folder: Path) -> None:
-    """Build the service's image, run it until it is healthy, fetch its pages and stop it; tell how long each took."""
+    """Build the service's image, run it until it is healthy, fetch its pages and stop it; print the times."""
     image = "my-service-demo"
-    # A network that intercepts TLS has certificates of its own.
+    # A network that intercepts TLS has its own certificates.
     certificates = os.environ.get("SSL_CERT_FILE")
     secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
-    # Where Docker Hub can't be reached, neither can the Dockerfile's frontend; the engine has one of its own.
+    # Without access to Docker Hub, the Dockerfile's frontend can't be pulled; the engine has a built-in one.
     dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
     if not can_pull(FRONTEND):
         say(f"{FRONTEND} can't be pulled: building without it, as the answer dockerfile_syntax= would")
@@ -120,14 +120,14 @@ def demonstrate_image(folder: Path) -> None:
 
 @contextmanager
 def timed(done: str) -> Iterator[None]:
-    """Tell how long it took to get there."""
+    """Print how long the block took."""
     started = time.monotonic()
     yield
     say(f"{done} after {time.monotonic() - started:.1f} s")
 
 
 def can_pull(image: str) -> bool:
-    """Say whether the engine has an image or gets it soon."""
+    """Return whether the engine has an image or can pull it within 20 s."""
     for command in (["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]):
         with suppress(subprocess.TimeoutExpired):
             if subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0:
@@ -136,7 +136,7 @@ def can_pull(image: str) -> bool:
 
 
 def wait_until_healthy() -> None:
-    """Return when the container's own health check passes."""
+    """Wait until the container's health check passes."""
     deadline = time.monotonic() + START_TIMEOUT
     while (status := output("docker", "inspect", "--format={{.State.Health.Status}}", CONTAINER)) != "healthy":
         if status == "unhealthy" or time.monotonic() > deadline:
@@ -146,7 +146,7 @@ def wait_until_healthy() -> None:
 
 
 def output(*command: str) -> str:
-    """Give what a command prints."""
+    """Run a command and return its output."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -158,7 +158,7 @@ def free_port() -> int:
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Return when *url* answers 200.
+    """Wait until *url* responds with 200.
 
     Raises:
         TimeoutError: The server ended, or START_TIMEOUT passed.
@@ -168,13 +168,13 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except OSError:  # it can't be reached, or doesn't answer yet
+        except OSError:  # it can't be reached, or doesn't respond yet
             time.sleep(0.05)
     raise TimeoutError(f"the service did not become ready within {START_TIMEOUT} s: its log is above")
 
 
 def fetch(url: str) -> None:
-    """Show what a page answers."""
+    """Print the response of a page."""
     say(f"GET {url}")
     with urllib.request.urlopen(url, timeout=5) as answer:
         print(f"    {answer.status} {answer.read().decode().strip()}")

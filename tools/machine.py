@@ -1,4 +1,4 @@
-"""What a machine must have for services to be installed and run on it."""
+"""What a machine needs to install and run services."""
 
 import os
 import shutil
@@ -13,21 +13,21 @@ MADE_HERE = "3.14"
 
 
 class MissingError(Exception):
-    """Something is missing that can't be had without the user."""
+    """Something is missing that only the user can install; the message names it."""
 
 
 def say(message: str) -> None:
-    """Tell of a step before it starts."""
+    """Announce a step."""
     print(f"==> {message}", flush=True)
 
 
 def service_python(version: str) -> str:
-    """Give the path of a Python of *version* that can compile extensions.
+    """Return the path of a Python of *version* that can compile extensions.
 
-    The one that tools/engine makes, where there is no other, is too new for an old system: uWSGI can't be linked to it.
+    If there is no other, tools/engine makes one. On an old system it is too new: uWSGI can't be linked to it.
 
     Raises:
-        MissingError: There is none; the message says how to get it.
+        MissingError: There is none; the message tells how to install it.
     """
     uv = shutil.which("uv") or "uv"
     if not (python := find_python(version, uv)):
@@ -50,10 +50,10 @@ def service_python(version: str) -> str:
 
 
 def install(*packages: str, why: str) -> None:
-    """Install Debian packages, on a machine where that is possible without asking.
+    """Install Debian packages if apt-get is available and this process is root.
 
     Raises:
-        MissingError: It isn't; the message says what to install.
+        MissingError: That isn't so; the message names the packages.
     """
     names = " ".join(packages)
     if os.geteuid() or not shutil.which("apt-get"):
@@ -71,7 +71,7 @@ def _has_headers(python: str) -> bool:
 
 
 def run(command: list[str], **options: object) -> None:
-    """Run *command* after showing it; a failure ends the program with its status."""
+    """Print and run *command*; if it fails, exit with a message."""
     say(" ".join(command))
     status = subprocess.run(command, check=False, text=True, **options).returncode
     if status:

@@ -54,7 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     adoption.set_defaults(show=show_adoption)
     for mode in (updates, adoption):
         mode.add_argument("--json", action="store_true", help="write JSON instead of text")
-        mode.add_argument("template", metavar="TEMPLATE", help="its URL, as copier copy takes it; its code is run")
+        mode.add_argument("template", metavar="TEMPLATE", help="its URL, as for copier copy; its code is run")
     updates.add_argument("folders", metavar="FOLDER", nargs="+", type=folder, help="a service, or a folder of services")
     adoption.add_argument("folder", metavar="FOLDER", type=folder, help="the service")
     adoption.add_argument("options", nargs=argparse.REMAINDER, help="options of copier copy, such as --data")

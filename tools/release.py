@@ -1,6 +1,6 @@
-"""Cuts a release: heads what CHANGELOG.md says is unreleased, tags that commit, and records it in releases.toml.
+"""Cut a release: give CHANGELOG.md's unreleased changes a version, tag that commit, and record it in releases.toml.
 
-Then it tests all of that, updates from the new release included. A step that fails takes the others back.
+Then test all of it, including updates from the new release. If a step fails, all steps are undone.
 """
 
 import argparse
@@ -18,7 +18,7 @@ UNRELEASED = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.D
 
 
 class ReleaseError(Exception):
-    """The release can't be cut; the text says what to do."""
+    """The release can't be cut; the message tells what to do."""
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("version", help="such as 0.2.0")
     check_all = "make test-all"
-    parser.add_argument("--check", default=check_all, help="what must pass (for tests of this command)")
+    parser.add_argument("--check", default=check_all, help="the command that has to pass (for tests of this script)")
     options = parser.parse_args()
     try:
         check(options.version)
@@ -37,7 +37,11 @@ def main() -> None:
 
 
 def check(version: str) -> None:
-    """Raise an error unless the release can be cut from here."""
+    """Check that the release can be cut.
+
+    Raises:
+        ReleaseError: It can't.
+    """
     if not VERSION.fullmatch(version):
         raise ReleaseError(f'"{version}" is not a version: give three numbers, as in VERSION=0.2.0')
     tags = {tag.removeprefix("v") for tag in git("tag", "--list").split()}
@@ -54,12 +58,16 @@ def check(version: str) -> None:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Give a version as numbers, which compare as they should."""
+    """Return a version's numbers, for comparisons."""
     return tuple(map(int, version.split(".")))
 
 
 def release(version: str, test: str) -> None:
-    """Commit the changelog, tag that, commit the table, and run the command *test*; or leave all as it was."""
+    """Commit the changelog, tag the commit, commit the table, and run the command *test*.
+
+    Raises:
+        ReleaseError: A step failed; all steps are undone.
+    """
     start, tag = git("rev-parse", "HEAD"), f"v{version}"
     try:
         changelog = CHANGELOG.read_text(encoding="utf-8")
@@ -71,13 +79,13 @@ def release(version: str, test: str) -> None:
             table.write(f'"{version}" = "{git("rev-parse", "HEAD")}"\n')
         git("commit", "--quiet", "--message", f"Record the commit of {version}", TABLE)
         released = git("rev-parse", "HEAD")
-        # Not before: tests update services of every release, so this one has to be among them.
+        # Tests update services of every release, so this one has to be recorded first.
         if subprocess.run(test, shell=True, check=False).returncode:
             raise ReleaseError(f"`{test}` failed: fix what it names")
         if git("status", "--porcelain") or git("rev-parse", "HEAD") != released:
             raise ReleaseError(f"`{test}` changed the working tree: it must not")
     except BaseException:
-        # Other files stay as they are: the tests take long enough for edits.
+        # Keep other files: they may have been edited while the tests ran.
         git("reset", "--quiet", "--soft", start)
         git("checkout", "--quiet", start, "--", CHANGELOG, TABLE)
         if git("tag", "--list", tag):
@@ -86,7 +94,11 @@ def release(version: str, test: str) -> None:
 
 
 def git(*command: str | Path) -> str:
-    """Run git; give its output."""
+    """Run git and return its output.
+
+    Raises:
+        ReleaseError: It fails.
+    """
     result = subprocess.run(["git", *command], check=False, capture_output=True, text=True)
     if result.returncode:
         raise ReleaseError(f"`git {command[0]}` failed: {(result.stderr or result.stdout).strip()}")

@@ -1,7 +1,7 @@
-"""Records a real session with the template, and draws it as a terminal window: docs/session.svg.
+"""Record a real session with the template, and draw it as a terminal window: docs/session.svg.
 
-It runs the README's command for this working tree, then commands of the service that this makes. What differs from run to
-run is left out: times, temporary paths, and most of the files that Copier lists.
+It runs the README's command with this working tree, then commands in the new service. The picture leaves out what
+differs between runs (times, temporary paths), and most of the files that Copier lists.
 """
 
 import os
@@ -35,7 +35,7 @@ STYLE = """
 
 
 def main() -> None:
-    """Record, and draw."""
+    """Record the session, and draw it."""
     with tempfile.TemporaryDirectory(prefix="session-") as folder:
         lines = record(Path(folder))
     PICTURE.write_text(draw(lines), encoding="utf-8")
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def record(folder: Path) -> list[str]:
-    """Run the session; give its lines. Commands begin with "$ "."""
+    """Run the session and return its lines. Commands begin with "$ "."""
     readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
     (copy,) = re.findall(r"^\$ (uvx .* copier copy .*)$", readme, re.MULTILINE)
     env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
@@ -64,7 +64,7 @@ def record(folder: Path) -> list[str]:
 
 
 def made(output: str, files: int) -> list[str]:
-    """Give what a copy writes: some of the files, their number, and what comes after them."""
+    """Return a copy's output: some of the files, their number, and the message at the end."""
     listed = re.findall(r"^ +create  (\S+\.\w+)$", output, re.MULTILINE)
     shown = sorted(listed)[:: max(1, len(listed) // FILES)][:FILES]
     last = output[output.index('"My Service" lies in') :].strip()
@@ -72,7 +72,7 @@ def made(output: str, files: int) -> list[str]:
 
 
 def served(command: str, service: Path, env: dict[str, str]) -> list[str]:
-    """Start the server, fetch pages, and stop it; give the lines of that."""
+    """Start the server, fetch pages, and stop it; return the lines of the session."""
     port = str(free_port())
     with subprocess.Popen(
         shlex.split(command.removeprefix("$ ")),
@@ -97,7 +97,7 @@ def served(command: str, service: Path, env: dict[str, str]) -> list[str]:
 
 
 def run(command: list[str], folder: Path, env: dict[str, str]) -> str:
-    """Run a command; give all that it writes, without colours."""
+    """Run a command and return its output without colours."""
     say(shlex.join(command))
     result = subprocess.run(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
@@ -108,7 +108,7 @@ def run(command: list[str], folder: Path, env: dict[str, str]) -> str:
 
 
 def draw(lines: list[str]) -> str:
-    """Give the picture of a terminal window with these lines."""
+    """Return the SVG of a terminal window with these lines."""
     width = round(2 * MARGIN + COLUMNS * CHARACTER)
     height = BAR + 2 * MARGIN + LINE * len(lines)
     dots = "".join(
@@ -131,7 +131,7 @@ def draw(lines: list[str]) -> str:
 
 
 def styled(line: str) -> str:
-    """Give a line with its prompt, command or comment marked."""
+    """Return the SVG of a line, with its prompt, command or comment marked."""
     if line.startswith("$ "):
         return f'<tspan class="prompt">$ </tspan><tspan class="command">{escape(line[2:])}</tspan>'
     kind = ' class="comment"' if line.strip().startswith("...") else ""

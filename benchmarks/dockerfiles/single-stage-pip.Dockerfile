@@ -1,4 +1,4 @@
-# One stage with pip, as tutorials have it: the requirements first, then the code, and a cache for pip.
+# One stage with pip, as in tutorials: the requirements first, then the code, and a cache for pip.
 ARG BASE_IMAGE=debian:trixie-slim
 
 FROM ${BASE_IMAGE}

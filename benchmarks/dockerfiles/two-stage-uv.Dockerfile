@@ -1,4 +1,4 @@
-# Two stages, as uv's own example has them: the dependencies first, then the project, then the whole virtual environment
+# Two stages, as in uv's own example: the dependencies first, then the project; the whole virtual environment is copied
 # into an image without compilers. What changes with the code comes last.
 ARG BASE_IMAGE=debian:trixie-slim
 ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9

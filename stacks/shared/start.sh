@@ -1,5 +1,5 @@
-# Import the application before the server does, so that the reason of a failed start is logged once, as the last line:
-# each worker would log it, some again and again.
+# Import the application before the server does, so that the reason of a failed start is logged once, as the last line.
+# Otherwise each worker would log it, with some servers repeatedly.
 python -c 'import {{ package_name }}.{{ stack.interface }}'
 
 {% if stack.server.config.endswith(".env") %}

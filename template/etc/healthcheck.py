@@ -14,15 +14,16 @@ def is_tini(process):
 
 
 def runs_command():
-    """Say whether the entry point runs a command: process 1 is its tini, or, where an engine has put an init of its own
-    before it (`docker run --init`), the child of process 1.
+    """Return whether the entry point runs a command.
+
+    Its tini is process 1, or the child of the engine's init (`docker run --init`).
     """
     if is_tini(1):
         return True
     try:
         with open("/proc/1/task/1/children") as file:
             return any(map(is_tini, file.read().split()[:1]))
-    except OSError:  # that child has just ended
+    except OSError:  # the child has just ended
         return False
 
 

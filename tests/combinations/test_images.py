@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import choices
 import pytest
 from archives import use
-from building import Image, build, docker, prove, scaffold_with_bases
+from building import Image, build, docker, run_container_tests, scaffold_with_bases
 from load import NOTE, finish, stop_under_load
 from offered import PAIRS, covering, install, marked
 from proxied import add_pages, address, ask, point, proxy
@@ -18,12 +18,12 @@ from support import Service
 
 DEBIAN = ["debian-13", "debian-12", "python-3.14"]
 EVERY_CHANGE = covering(DEBIAN) | {("ubuntu-26.04", "flask", "uwsgi")}
-# It has tests of its own.
+# Tested in tests/image/.
 DEFAULT = ("debian-13", "flask", "uwsgi")
-# What a Django service can't start without.
+# Settings that a Django service requires.
 NEEDED = {"django": ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]}
 
-# Where the page /here is moved, by scheme: two frameworks say where in full, and how.
+# Redirects of the page /here, by scheme: status and Location. Frameworks differ in both.
 REDIRECTS = {
     scheme: {
         (status, f"{origin}/here/") for status in (301, 307, 308) for origin in ("", f"{scheme}://service.example")
@@ -31,7 +31,7 @@ REDIRECTS = {
     for scheme in ("http", "https")
 }
 
-# Around the application, whatever it is made of: it notes what it took on, and one page takes its time.
+# A wrapper for the application of any framework: it records accepted requests, and adds a slow page.
 SLOW = {
     "wsgi": """
 
@@ -77,14 +77,14 @@ class Combination:
     image: Image
     needed: list[str]
     started: str
-    """What each worker logs when it serves, where a stop before that is missed."""
+    """The log message of each ready worker, if a stop before that may be missed."""
     threads: int
-    """As many as there are clients, so that none waits in a queue; few where a stop that comes while one is made is missed,
-    so that by then all are made."""
+    """As many as there are clients, so that none waits in a queue; few if a stop may be missed while a thread is
+    created, so that all are created before."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Test the image of each combination but the default one's."""
+    """Test the image of each combination except the default one."""
     combinations = [(platform, *pair) for platform in choices.PLATFORMS for pair in PAIRS]
     combinations.remove(DEFAULT)
     metafunc.parametrize("combination", marked(combinations, EVERY_CHANGE), ids="-".join, indirect=True, scope="module")
@@ -110,8 +110,8 @@ def combination(request, scaffold, use_engine) -> Combination:
     )
 
 
-def test_service_proves_the_promises_of_its_image(combination):
-    prove(combination.service, combination.image)
+def test_image_passes_the_services_container_tests(combination):
+    run_container_tests(combination.service, combination.image)
 
 
 def test_stop_under_load_loses_no_request(combination, tmp_path):
@@ -125,7 +125,7 @@ def test_stop_under_load_loses_no_request(combination, tmp_path):
         f"--env=WEB_THREADS={combination.threads}",
         *combination.needed,
         f"--volume={busy}:{package}/{busy.name}:ro",
-        # Byte code of the module that is in the image isn't compared with what is there now.
+        # Hide the byte code in the image: Python wouldn't notice that the module has changed.
         f"--volume={tmp_path}/nothing:{package}/__pycache__:ro",
     )
     signals = 2 * ["SIGTERM", "SIGINT"]
@@ -141,7 +141,7 @@ def test_stop_under_load_loses_no_request(combination, tmp_path):
     assert sum(len(outcomes.answered) for _, outcomes, _ in results) > 5 * len(signals), "there was hardly any load"
 
 
-def test_only_its_proxy_says_who_asks_for_what(combination, tmp_path):
+def test_forwarded_headers_apply_only_from_the_trusted_proxy(combination, tmp_path):
     framework = combination.framework
     package = combination.image.run("python", "-c", "import my_service; print(*my_service.__path__)").strip()
     module = add_pages(framework, combination.service.folder / "src/my_service", tmp_path)
@@ -174,19 +174,19 @@ def test_only_its_proxy_says_who_asks_for_what(combination, tmp_path):
             }
             forged = {**forged, **{name.replace("_", "-"): text for name, text in forged.items()}}
 
-            # Through the proxy everything is the client's, whatever it says of itself.
+            # Through the proxy, client, scheme and host are real, whatever headers the client sends.
             status, headers, _ = ask(f"{through}/here", **forged)
             assert (status, headers.get("Location")) in REDIRECTS["https"]
             here = json.loads(ask(f"{through}/here/", **forged)[2])
             assert here["url"] == "https://service.example/here/"
             client = here["client"]
             assert client not in {"6.6.6.6", address(nginx)}
-            # From elsewhere nothing is believed; the client is the same machine.
+            # From other peers, forwarded headers are ignored; the client is the same machine.
             status, headers, _ = ask(f"{direct}/here", **forged)
             assert (status, headers.get("Location")) in REDIRECTS["http"]
             here = json.loads(ask(f"{direct}/here/", **forged)[2])
             assert here == {"url": "http://service.example/here/", "client": client}
-            # Another host is refused, whoever names it.
+            # Another host is refused from any peer.
             for address_ in (through, direct):
                 for path in ("/here", "/here/"):
                     status, headers, _ = ask(f"{address_}{path}", Host="evil.example")
@@ -228,7 +228,7 @@ def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
             size = megabytes * 1024 * 1024
             file = start + bytes(size) + b"\r\n--x--\r\n"
             refused_at_once = framework != "fastapi" and server != "gunicorn"
-            # Granian may close the connection before a client has read why.
+            # Granian may close the connection before the client has read the response.
             statuses = {expected, 0} if (framework, server, expected) == ("fastapi", "granian", 413) else {expected}
             uploads = [("/raw", bytes(size), {})]
             if framework != "fastapi":
@@ -237,7 +237,7 @@ def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
                 status, _, text = ask(f"{direct}{path}", body, **headers)
                 assert status in statuses, text
                 assert status != 200 or json.loads(text) == {"size": size}
-                # Without a length it is sent in chunks.
+                # Without a length, the body is sent in chunks.
                 if refused_at_once:
                     head = f"POST {path} HTTP/1.1\r\nHost: service.example\r\nConnection: close\r\n".encode()
                     chunked = b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
@@ -246,7 +246,7 @@ def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
                 status, _, text = ask(f"{direct}{path}", iter([body[:1000], body[1000:]]), **headers)
                 assert status in statuses, text
                 assert status != 200 or json.loads(text) == {"size": size}
-        # A body that breaks off is nobody's error but the client's.
+        # An incomplete body is the client's error: the service logs no traceback.
         send(
             address(service),
             b"POST /raw HTTP/1.1\r\nHost: service.example\r\nContent-Length: 100000\r\n\r\npart",
@@ -260,7 +260,7 @@ def test_bodies_arrive_whole_or_are_refused(combination, tmp_path):
 
 
 def ask_until_served(url: str) -> None:
-    """Return when probes pass."""
+    """Wait until probes pass."""
     deadline = time.monotonic() + 120
     while True:
         with suppress(OSError):
@@ -271,7 +271,7 @@ def ask_until_served(url: str) -> None:
 
 
 def send(host: str, request: bytes, wait: bool = True) -> bytes:
-    """Send a request as it is; give what is answered, or go away."""
+    """Send raw bytes; return the response, or disconnect without waiting for it."""
     answer = b""
     with socket.create_connection((host, 8000), timeout=60) as client, suppress(ConnectionResetError):
         client.sendall(request)

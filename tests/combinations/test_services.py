@@ -24,26 +24,26 @@ from offered import PAIRS, can_be_compiled_here, covering, install, marked
 from recipes import CHECKS
 from support import Service, edit
 
-# One platform for each Python: others with the same have the same files, but for the image's. See tests/render/.
+# One platform for each Python: platforms with the same Python differ only in the image's files. See tests/render/.
 PLATFORMS = ["debian-13", "debian-12", "ubuntu-24.04", "ubuntu-26.04"]
-# The default one has tests of its own.
+# The default combination is tested in tests/service/.
 COMBINATIONS = [
     (platform, *pair)
     for platform in PLATFORMS
     for pair in PAIRS
     if (platform, *pair) != ("debian-13", "flask", "uwsgi")
 ]
-# What a Django service can't start without.
+# Settings that a Django service requires.
 NEEDED = {"django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite://:memory:"}}
 
 
-# The oldest Python with each pair, and the others so that each meets each framework and server.
+# The oldest Python with each pair; the others cover each framework and each server.
 OLDEST = "debian-12"
 EVERY_CHANGE = covering(PLATFORMS) | {(OLDEST, *pair) for pair in PAIRS}
 
 SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(combination[0], combination[2])]
 
-# Writes the settings that a server knows. Granian and Uvicorn read those of their options from variables.
+# Scripts that print the supported settings. Granian and Uvicorn read options from these variables.
 LIST_SETTINGS = {
     "granian": "from granian.cli import cli; print(*(f'GRANIAN_{option.name.upper()}' for option in cli.params))",
     "gunicorn": "from gunicorn.config import make_settings; print(*make_settings())",
@@ -51,7 +51,7 @@ LIST_SETTINGS = {
 }
 
 
-# Writes the options that such a server is started with.
+# Scripts that print the options that result from the variables.
 SHOW_OPTIONS = {
     "granian": "from granian.cli import cli; print(cli.make_context('', ['x'], auto_envvar_prefix='GRANIAN').params)",
     "uvicorn": "from uvicorn import main; print(main.make_context('', ['x'], auto_envvar_prefix='UVICORN').params)",
@@ -60,13 +60,13 @@ SHOW_OPTIONS = {
 
 # One platform is enough for what depends on the server.
 ABUSED = [combination for combination in SERVED if combination[0] == OLDEST]
-# Makes servers log as in the image; uWSGI's own messages stay plain text, because it may lack regular expressions here.
+# Options for the log format of the image. uWSGI's own messages stay plain text: it may lack regular expressions here.
 LOG_CONFIG = {
     "granian": " --log-config etc/logging.json",
     "gunicorn": " --log-config-json etc/logging.json",
     "uvicorn": " --log-config etc/logging.json",
 }
-# Added to a file of the service: a page that fails with a long traceback, and one that reads the body of a request.
+# Added to a module of the service: a page that fails with a long traceback, and one that reads the request's body.
 FAIL = """
 
 def ping(depth):  # type: ignore
@@ -112,7 +112,7 @@ async def upload(request: Request) -> int:
     ),
 }
 HEADERS = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-# What becomes long in JSON, and would end a line or a field of it.
+# A request that becomes long in JSON, with characters that end a line or a field there.
 HOSTILE = b"GET /" + 300 * b"%0a%22%00" + HEADERS + b"User-Agent: " + 250 * b'\xff"}\\' + b"\r\n\r\n"
 FAILING = b"GET /fail" + HEADERS + b"\r\n"
 ALIVE = b"GET /livez" + HEADERS + b"\r\n"
@@ -123,7 +123,7 @@ def service(request, scaffold: Callable[..., Service], tmp_path_factory: pytest.
     """Make and install a service."""
     platform, framework, server = request.param
     service = install(scaffold(platform=platform, framework=framework, server=server), platform, server)
-    # mypy compares what it has cached with what is there: what services share is checked once.
+    # mypy validates its cache, so services can share it, and common modules are checked once.
     cache = str(tmp_path_factory.getbasetemp() / "mypy")
     env = {**service.env, **NEEDED.get(framework, {}), "MYPY_CACHE_DIR": cache}
     return Service(service.folder, env)
@@ -161,7 +161,7 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
             wait_until_ready(f"http://localhost:{port}/readyz", server)
             with urllib.request.urlopen(f"http://localhost:{port}/", timeout=10) as answer:
                 assert json.load(answer) == {"title": "My Service", "name": "my-service", "version": "0.1.0"}
-            # uv hands it on to the server, but not to its workers: these are the server's to stop.
+            # uv forwards the signal to the server, which stops its workers.
             server.terminate()
             assert server.wait(timeout=120) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
         finally:
@@ -169,12 +169,12 @@ def test_serves_and_stops_as_its_readme_says(service, tmp_path):
             print((tmp_path / "log").read_text())
 
 
-# Flask's and Django's own servers do it, whatever serves in production.
+# Flask and Django reload with their development servers, independent of the production server.
 RELOADED = [("flask", "gunicorn"), ("django", "gunicorn"), ("fastapi", "granian"), ("fastapi", "uvicorn")]
 
 
 @pytest.mark.parametrize("service", [(OLDEST, *pair) for pair in RELOADED], ids="-".join, indirect=True)
-def test_serves_each_change_while_code_is_written(service, tmp_path):
+def test_serve_task_reloads_changed_code(service, tmp_path):
     copy = tmp_path / "service"
     shutil.copytree(service.folder, copy, ignore=shutil.ignore_patterns(".venv"))
     port = str(free_port())
@@ -201,7 +201,7 @@ def test_serves_each_change_while_code_is_written(service, tmp_path):
 
 
 def fetch(url: str) -> bytes:
-    """Fetch a page; nothing while no server answers."""
+    """Fetch a page; return an empty response if no server is reachable."""
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read()
@@ -212,8 +212,8 @@ def fetch(url: str) -> bytes:
 @pytest.mark.parametrize(
     "service", marked([row for row in SERVED if row[-1] in LIST_SETTINGS], EVERY_CHANGE), ids="-".join, indirect=True
 )
-def test_server_knows_each_of_its_settings(service):
-    """One that is misspelt would be ignored."""
+def test_server_supports_each_of_its_settings(service):
+    """Otherwise a misspelt setting would be ignored silently."""
     files = {file.name.partition(".")[0]: file for file in (service.folder / "etc").iterdir()}
     (server,) = LIST_SETTINGS.keys() & files.keys()
     settings = re.findall(r"^(?:def )?(\w+)(?: = |=|\()", files[server].read_text(encoding="utf-8"), re.MULTILINE)
@@ -232,7 +232,7 @@ def test_variables_that_are_not_set_leave_the_servers_defaults(service):
     assert "'port': 8000," in service.run(show)
     options = service.run(show, PORT="8001", WEB_CONCURRENCY="3", WEB_THREADS="5")
     assert "'port': 8001," in options
-    if file.stem == "granian":  # Uvicorn reads WEB_CONCURRENCY when it has read its options.
+    if file.stem == "granian":  # Uvicorn reads WEB_CONCURRENCY after its options.
         assert "'workers': 1," in service.run(show)
         assert "'workers': 3," in options
         threads = 5 if "GRANIAN_INTERFACE=wsgi" in file.read_text(encoding="utf-8") else None
@@ -259,7 +259,7 @@ def test_no_package_can_have_the_name_of_a_dependency(service):
 
 @dataclass
 class Server:
-    """A running server, and the pipe that it logs to."""
+    """A running server, and the reading end of its log."""
 
     process: subprocess.Popen
     port: int
@@ -267,27 +267,27 @@ class Server:
     written: bytes = b""
 
     def send(self, request: bytes) -> bytes:
-        """Send a request; give the first line of the response."""
+        """Send a request; return the first line of the response."""
         # A response that never comes fails the test, on however slow a machine.
         with socket.create_connection(("localhost", self.port), timeout=120) as connection:
             connection.sendall(request)
             return connection.makefile("rb").readline()
 
     def flood(self, clients: int, requests: int) -> None:
-        """Have clients send requests at the same time, each as fast as it can."""
+        """Send requests from several clients at the same time, without pauses."""
         with ThreadPoolExecutor(clients) as threads:
             for _ in threads.map(self.send, clients * (requests // 2 * [HOSTILE, FAILING])):
                 pass
 
     def read(self, size: int, pause: float = 0) -> bytes:
-        """Read the log to its end, with a pause after so many bytes."""
+        """Read the log to its end, with a pause after each *size* bytes."""
         while data := os.read(self.output, size):
             self.written += data
             time.sleep(pause)
         return self.written
 
     def wait_for_requests(self, number: int) -> None:
-        """Return when the log has a line for so many requests, or has had the time for it."""
+        """Wait until the log has a line for this number of requests, at most two minutes."""
         deadline = time.monotonic() + 120
         while self.written.count(b'"event": "request"') < number and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -295,7 +295,7 @@ class Server:
 
 @pytest.fixture
 def serve(service, tmp_path, request) -> Iterator[Callable[[float], Server]]:
-    """Run a copy of the service that has more pages, and that waits so many seconds for a reader of its log."""
+    """Run a copy of the service with more pages, which waits the given seconds for the reader of its log."""
     _, framework, server = request.node.callspec.params["service"]
     folder = tmp_path / "src" / "my_service"
     shutil.copytree(service.folder / "src" / "my_service", folder)
@@ -332,18 +332,18 @@ def serve(service, tmp_path, request) -> Iterator[Callable[[float], Server]]:
 
 
 def objects(written: bytes) -> list[dict]:
-    """Give the lines of the log that are JSON."""
+    """Return the lines of the log that are JSON."""
     return [json.loads(line) for line in written.splitlines() if line.startswith(b"{")]
 
 
 @pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
-def test_lines_of_the_log_stay_whole_whatever_clients_send_and_however_slow_the_reader_is(serve):
+def test_log_lines_stay_whole_with_hostile_requests_and_a_slow_reader(serve):
     server = serve(3600)
     with ThreadPoolExecutor(1) as reader:
         written = reader.submit(server.read, 4096, 0.001)
         try:
             server.flood(clients=16, requests=20)
-            # Granian answers before a request's line is written, and doesn't wait for it when it stops.
+            # Granian responds before a request's line is written, and doesn't wait for that line at a stop.
             server.wait_for_requests(16 * 20)
         finally:
             server.process.terminate()
@@ -355,7 +355,7 @@ def test_lines_of_the_log_stay_whole_whatever_clients_send_and_however_slow_the_
 
 
 @pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
-def test_probe_passes_though_nothing_reads_the_log_and_the_loss_is_told(serve):
+def test_probe_passes_while_nothing_reads_the_log_and_lost_lines_are_counted(serve):
     server = serve(1.0)
     server.flood(clients=16, requests=20)
 
@@ -363,7 +363,7 @@ def test_probe_passes_though_nothing_reads_the_log_and_the_loss_is_told(serve):
 
     with ThreadPoolExecutor(1) as reader:
         written = reader.submit(server.read, 65536)
-        # Each worker tells what it lost, with the next line that it logs.
+        # Each worker logs how many lines it lost, with its next line.
         try:
             server.flood(clients=16, requests=2)
         finally:
@@ -374,9 +374,9 @@ def test_probe_passes_though_nothing_reads_the_log_and_the_loss_is_told(serve):
 
 
 @pytest.mark.parametrize("service", ABUSED, ids="-".join, indirect=True)
-def test_fault_of_a_client_is_one_short_line(serve, request):
+def test_client_error_is_logged_in_one_line(serve, request):
     _, framework, name = request.node.callspec.params["service"]
-    # These don't say whether a chunked body is complete: the service refuses it, malformed or not.
+    # These servers don't report whether a chunked body is complete: the service refuses all chunked bodies.
     refused = 411 if framework != "fastapi" and name in {"granian", "uwsgi"} else 400
     server = serve(3600)
     upload = b"POST /upload" + HEADERS
@@ -391,6 +391,6 @@ def test_fault_of_a_client_is_one_short_line(serve, request):
     while written.count(b'"event": "request"') < 2:
         written += os.read(server.output, 65536)
     lines = objects(written)
-    # Granian answers before it writes the line.
+    # Granian responds before it writes the line.
     assert sorted(line["status"] for line in lines if line["event"] == "request") == sorted([refused, 400])
     assert [line for line in lines if line["level"] == "error"] == []

@@ -1,4 +1,4 @@
-"""What can be chosen exists, fits together, and reads well in a menu."""
+"""Choices: menus, packages, and the stack of a service."""
 
 import dataclasses
 import re
@@ -60,12 +60,12 @@ def test_labels_differ(table):
     assert len(labels) == len(set(labels))
 
 
-def test_uwsgis_label_says_that_it_is_in_maintenance_mode():
+def test_uwsgi_label_mentions_maintenance_mode():
     assert "maintenance mode" in SERVERS["uwsgi"].label
 
 
 @pytest.mark.parametrize("platform", PLATFORMS.values(), ids=PLATFORMS)
-def test_label_says_which_python(platform):
+def test_label_names_the_python_version(platform):
     assert platform.label.endswith(f"Python {platform.python}")
 
 
@@ -76,20 +76,20 @@ def test_every_platforms_python_is_offered_for_another_image():
 # --- Packages
 
 
-def test_packages_of_a_service_are_its_platforms_and_its_servers():
+def test_packages_depend_on_platform_and_server():
     packages = PLATFORMS["debian-12"].packages_for(SERVERS["uwsgi"])
 
     assert packages.build == ("python3.11", "gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev", "python3.11-dev")
     assert packages.run == ("python3.11", "libpcre2-8-0", "libpython3.11")
 
 
-def test_server_without_packages_of_its_own_needs_the_platforms_only():
+def test_server_without_packages_needs_only_python():
     packages = PLATFORMS["ubuntu-24.04"].packages_for(SERVERS["granian"])
 
     assert (packages.build, packages.run) == (("python3.12",), ("python3.12",))
 
 
-def test_image_that_has_python_gets_no_other():
+def test_image_with_python_installs_no_other_python():
     packages = PLATFORMS["python-3.14"].packages_for(SERVERS["uwsgi"])
 
     assert packages.build == ("gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev")
@@ -97,7 +97,7 @@ def test_image_that_has_python_gets_no_other():
 
 
 @pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
-def test_packages_name_one_python_and_leave_no_gap(platform, server):
+def test_package_names_contain_the_platforms_python(platform, server):
     packages = PLATFORMS[platform].packages_for(SERVERS[server])
 
     for package in packages.build + packages.run:
@@ -112,7 +112,7 @@ def test_compilers_and_headers_stay_in_the_build_stage(platform, server):
     assert not [name for name in run if name == "gcc" or name.endswith("-dev")]
 
 
-# --- What a service is made of
+# --- The stack of a service
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_compilers_and_headers_stay_in_the_build_stage(platform, server):
         ("python-3.14", "python:3.14-slim-trixie", "3.14", "/usr/local/bin/python3.14"),
     ],
 )
-def test_platform_is_an_image_and_its_python(platform, image, python, interpreter):
+def test_platform_sets_base_image_and_python(platform, image, python, interpreter):
     stack = make_stack(platform, "flask", "uwsgi", "my_service")
 
     assert (stack["base_image"], stack["python"], stack["interpreter"]) == (image, python, interpreter)
     assert stack["has_python"] == interpreter.startswith("/usr/local/")
 
 
-def test_other_image_is_the_one_that_was_answered_and_gets_its_python_by_apt():
+def test_other_platform_uses_the_given_image_and_python_from_apt():
     stack = make_stack(OTHER, "flask", "uwsgi", "my_service", "registry.example.com/team/debian:13.2", "3.13")
     usual = make_stack("debian-13", "flask", "uwsgi", "my_service")
 
@@ -140,7 +140,7 @@ def test_other_image_is_the_one_that_was_answered_and_gets_its_python_by_apt():
     assert stack == usual | {"base_image": image, "cache": image}
 
 
-def test_answers_for_another_image_change_nothing_else():
+def test_named_platform_ignores_base_image_and_python_version():
     assert make_stack("debian-13", "flask", "uwsgi", "a", "x:1", "3.11") == make_stack(
         "debian-13", "flask", "uwsgi", "a"
     )
@@ -166,7 +166,7 @@ def test_threads_are_for_wsgi(framework, server):
 
 
 @pytest.mark.parametrize(("framework", "server"), fitting())
-def test_requirements_are_the_frameworks_and_the_servers_in_order(framework, server):
+def test_requirements_of_framework_and_server_are_sorted(framework, server):
     requirements = make_stack("debian-13", framework, server, "my_service")["requirements"]
 
     assert requirements == sorted(requirements)
@@ -184,7 +184,7 @@ def test_files_of_a_service_lie_in_its_package(framework):
 
 
 @pytest.mark.parametrize(("framework", "server"), fitting())
-def test_each_file_of_a_choice_has_a_source_and_a_place_of_its_own(framework, server):
+def test_files_of_a_stack_have_sources_and_distinct_paths(framework, server):
     files = make_stack("debian-13", framework, server, "my_service")["files"]
 
     paths = [file["path"] for file in files]
@@ -206,32 +206,32 @@ def test_each_file_of_a_choice_has_a_source_and_a_place_of_its_own(framework, se
         ({"interface": None}, "missing 1 required keyword-only argument: 'interface'"),
     ],
 )
-def test_malformed_data_is_named_with_its_file(change, reason):
+def test_error_in_a_toml_file_names_the_file(change, reason):
     data = {**tomllib.loads((TEMPLATE / "stacks/frameworks/flask/framework.toml").read_text()), **change}
 
     with pytest.raises(ValueError, match=rf"^a/framework\.toml: .*{reason}"):
         choices.read(Framework, {name: value for name, value in data.items() if value}, Path("a/framework.toml"))
 
 
-# --- A framework is for life
+# --- The framework can't be changed
 
 
-def test_framework_stays_or_is_new(tmp_path):
+def test_unchanged_or_first_framework_is_accepted(tmp_path):
     answers = tmp_path / ".copier-answers.yml"
     assert choices.check_framework("flask", answers) == ""
     answers.write_text("ci: none\nframework: flask\n")
     assert choices.check_framework("flask", answers) == ""
 
 
-def test_framework_that_changes_is_refused_with_what_to_do(tmp_path):
+def test_changed_framework_is_refused_with_a_hint(tmp_path):
     (tmp_path / "answers").write_text("ci: none\nframework: flask\nimage_name: x\n")
     message = choices.check_framework("django", tmp_path / "answers")
-    assert message == "start a new service\nA flask service can't become one of django: its code would be another's."
+    assert message == "start a new service\nA flask service can't change to django: its code depends on the framework."
     assert all(len(line) <= 80 for line in f"Validation error for question 'framework': {message}".splitlines())
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS["django"].reserved)
-def test_django_can_not_have_two_apps_of_one_name(name):
+def test_names_of_djangos_own_apps_are_refused(name):
     assert f'an app of its own called "{name}"' in choices.check_reserved(name, "django")
     assert choices.check_reserved(choices.unreserved(name, "django"), "django") == ""
     assert choices.check_reserved(name, "flask") == ""
@@ -246,7 +246,7 @@ def test_tables_cannot_be_changed_by_a_template():
         PLATFORMS["debian-13"].python = "2.7"
 
 
-def test_templates_reach_everything(render):
+def test_globals_and_filters_are_available_in_templates(render):
     assert render("{{ platform_choices() }}{{ framework_choices() }}{{ server_choices('flask') }}{{ pythons }}")
     assert render("{{ make_stack('debian-13', 'flask', 'uwsgi', 'my_service').base_image }}") == "debian:trixie-slim"
     assert render("{{ 'django' | check_framework('no-such-file') }}") == ""

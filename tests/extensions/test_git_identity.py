@@ -1,4 +1,4 @@
-"""A default from Git is a value of its configuration or nothing, never an error."""
+"""A default from Git is a value of its configuration or empty, never an error."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ from jinja2 import Environment
 
 @pytest.fixture(autouse=True)
 def configuration(tmp_path, monkeypatch):
-    """Stand in an empty folder with an empty configuration of Git, and return its file."""
+    """Change to an empty folder with an empty configuration of Git, and return that file."""
     path = tmp_path / "gitconfig"
     path.touch()
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(path))
@@ -32,7 +32,7 @@ def test_value_is_returned(name):
     assert git_identity.git_config("user.name") == name
 
 
-def test_configuration_of_the_present_repository_wins(configuration):
+def test_configuration_of_the_current_repository_takes_precedence(configuration):
     subprocess.run(["git", "init", "--quiet"], check=True)
     configuration.write_text("[user]\nemail = private@example.com\n")
     subprocess.run(["git", "config", "user.email", "work@example.com"], check=True)
@@ -68,7 +68,7 @@ def test_impossible_key_gives_nothing(key):
 
 
 @pytest.mark.parametrize("value", [r"a\nb", r"a\tb", "a\x1b[31m", "a\u2028b"])
-def test_value_that_is_no_printable_line_gives_nothing(value, configuration):
+def test_unprintable_value_gives_nothing(value, configuration):
     configuration.write_text(f'[user]\nname = "{value}"\n', encoding="utf-8")
     assert git_identity.git_config("user.name") == ""
 
@@ -78,18 +78,18 @@ def test_value_that_is_not_utf_8_gives_nothing(configuration):
     assert git_identity.git_config("user.name") == ""
 
 
-def test_failing_git_gives_nothing_of_what_it_printed(tmp_path, monkeypatch):
+def test_output_of_a_failing_git_is_ignored(tmp_path, monkeypatch):
     git_that("echo oops; exit 1", tmp_path, monkeypatch)
     assert git_identity.git_config("user.name") == ""
 
 
-def test_git_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
+def test_hanging_git_times_out(tmp_path, monkeypatch):
     git_that("exec sleep 60", tmp_path, monkeypatch)
     monkeypatch.setattr(git_identity, "TIMEOUT", 0.1)
     assert git_identity.git_config("user.name") == ""
 
 
-def test_global_is_there_for_templates():
+def test_global_is_available_in_templates():
     subprocess.run(["git", "config", "--global", "user.name", "Ada"], check=True)
     environment = Environment(extensions=[git_identity.GitIdentityExtension])
     assert environment.from_string("{{ git_config('user.name') }}").render() == "Ada"

@@ -1,4 +1,4 @@
-"""Every default is an answer that its own check accepts, and a refusal says what is wrong and what to do."""
+"""Defaults pass their own checks, and refusals state what is wrong and what to do."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ import pytest
 from hostile import EMAILS, NAMES_REFUSED, REFUSED, TEXTS, TITLES
 from jinja2 import Environment
 
-# Copier asks for a title first, but a default is worked out from whatever is there.
+# Copier checks the title first, but computes defaults from any value.
 NO_TITLES = ["", " ", "a" * 300, "1" * 300, "a-" * 300, "word " * 60, "\ud800", "a\nb", "a\0b", "\u202ex", None, 7]
 
 LINE_CHECKS = [names.check_project_name, names.check_description, names.check_author_name, names.check_author_email]
@@ -79,7 +79,7 @@ def test_accepted_names_are_their_own_defaults(name):
         ("", "my-service", "my_service"),
     ],
 )
-def test_default_names_are_what_a_person_would_write(title, distribution, package):
+def test_default_names_are_derived_from_the_title(title, distribution, package):
     assert names.distribution_name(title) == distribution
     assert names.package_name(distribution) == package
 
@@ -121,7 +121,7 @@ def test_package_name_is_accepted(name):
 
 
 @pytest.mark.parametrize(("check", "name"), refusals("distribution_name", "package_name"))
-def test_refused_name_is_shown_with_another_that_is_accepted(check, name):
+def test_refusal_suggests_an_accepted_name(check, name):
     message = check(name)
 
     assert f'"{name[:20]}' in message
@@ -134,38 +134,38 @@ def test_refused_name_is_shown_with_another_that_is_accepted(check, name):
     ("name", "message"),
     [
         ("class", 'write class_app\n"class" is a Python keyword.'),
-        ("json", 'write json_app\n"json" is a module of Python\'s own.'),
+        ("json", 'write json_app\n"json" is a module of the standard library.'),
         ("my-app_2.0", 'write my_app_2_0\n"my-app_2.0" isn\'t lower-case words joined by underscores.'),
-        ("2fast", 'write app_2fast\n"2fast" begins with no letter.'),
+        ("2fast", 'write app_2fast\n"2fast" doesn\'t begin with a letter.'),
     ],
 )
-def test_refusal_of_a_package_says_why(name, message):
+def test_refusal_of_a_package_name_gives_the_reason(name, message):
     assert names.check_package_name(name) == message
 
 
-def test_refusal_of_a_distribution_names_the_normalized_form():
+def test_refusal_of_a_distribution_name_suggests_the_normalized_form():
     assert names.check_distribution_name("My_App").startswith("write my-app\n")
 
 
 @pytest.mark.parametrize("check", [names.check_distribution_name, names.check_package_name])
 @pytest.mark.parametrize("name", ["name\n", "na\nme", "name ", " name", "name\0"])
-def test_name_with_anything_around_it_is_refused(check, name):
+def test_name_with_white_space_or_control_characters_is_refused(check, name):
     assert check(name)
 
 
-def test_names_of_python_are_the_same_whichever_runs_this():
+def test_reserved_names_do_not_depend_on_the_running_python():
     later = {"annotationlib", "compression", "profiling"}
     gone_in_3_12 = {"asynchat", "asyncore", "distutils", "imp", "smtpd"}
     gone_in_3_13 = {"aifc", "cgi", "chunk", "crypt", "lib2to3", "nntplib", "pipes", "telnetlib", "uu", "xdrlib"}
     gone_in_3_15 = {"sre_compile", "sre_constants", "sre_parse"}
 
     for name in later | gone_in_3_12 | gone_in_3_13 | gone_in_3_15 | {"tomllib", "sys", "zlib", "sitecustomize"}:
-        assert "Python's own" in names.check_package_name(name), name
+        assert "standard library" in names.check_package_name(name), name
     for name in {"async", "match", "case", "type", "lazy"}:
         assert "keyword" in names.check_package_name(name), name
 
 
-def test_running_pythons_modules_are_refused():
+def test_modules_of_the_running_python_are_refused():
     for name in sys.stdlib_module_names | frozenset(sys.builtin_module_names):
         assert names.check_package_name(name), name
 
@@ -192,25 +192,25 @@ def test_any_title_is_accepted(title):
 
 @pytest.mark.parametrize("check", LINE_CHECKS)
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_what_is_no_single_line_is_refused(check, text):
+def test_text_that_is_not_a_single_line_is_refused(check, text):
     assert check(text)
 
 
 def test_refused_character_is_named():
     assert names.check_description("a\u202eb") == (
-        'leave out the character U+202E\n"a\\u202eb" is no line of text with it.'
+        'leave out the character U+202E\n"a\\u202eb" isn\'t a single line of plain text.'
     )
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
-def test_message_can_be_printed_on_two_lines_whatever_it_shows(text):
+def test_message_is_printable_and_has_at_most_two_lines(text):
     for question in names.CHECKS:
         assert fits(question, names.CHECKS[question](text))
 
 
 @pytest.mark.parametrize("question", names.CHECKS)
-def test_message_fits_a_terminal_and_begins_with_the_cure(question):
-    """A prompt shows one line of it, behind what Copier puts in front."""
+def test_message_fits_a_terminal_and_begins_with_a_hint(question):
+    """A prompt shows only the first line, after Copier's own prefix."""
     texts = [
         *REFUSED.values(),
         *NO_TITLES,
@@ -227,7 +227,7 @@ def test_message_fits_a_terminal_and_begins_with_the_cure(question):
         assert re.match("write |use |leave out ", message), message
 
 
-def test_message_about_a_renaming_fits_a_terminal():
+def test_message_about_renaming_fits_a_terminal():
     assert fits("package_name", names.check_renaming("a" * 40, "b" * 40))
 
 
@@ -262,7 +262,7 @@ def test_blank_project_name_is_refused(title):
 
 
 @pytest.mark.parametrize("check", [names.check_description, names.check_author_name, names.check_author_email])
-def test_what_is_not_essential_may_be_empty(check):
+def test_description_and_author_may_be_empty(check):
     assert check("") == ""
 
 
@@ -272,7 +272,7 @@ def test_mail_address_is_accepted(email):
 
 
 @pytest.mark.parametrize("email", NAMES_REFUSED["author_email"])
-def test_what_is_no_mail_address_is_refused(email):
+def test_invalid_mail_address_is_refused(email):
     assert names.check_author_email(email)
 
 
@@ -282,7 +282,7 @@ def test_longest_mail_address_is_accepted():
 
 
 @pytest.mark.parametrize("value", [None, 7, True, [], {"a": 1}, ["a" * 1000]])
-def test_what_is_not_text_is_refused_without_a_traceback(value):
+def test_value_that_is_not_text_is_refused_without_a_traceback(value):
     for check in names.CHECKS.values():
         assert "is not a text" in check(value)
 
@@ -298,7 +298,7 @@ def test_suitable_keeps_what_its_check_accepts_and_drops_the_rest():
     assert names.suitable(None, "author_name") == ""
 
 
-def test_filters_are_there_for_templates():
+def test_filters_are_available_in_templates():
     render = Environment(extensions=[names.NamesExtension]).from_string
     assert render("{{ 'My Flask' | distribution_name }}").render() == "my-flask"
     assert render("{{ 'my-flask' | package_name }}").render() == "my_flask"
@@ -313,7 +313,7 @@ def test_filters_are_there_for_templates():
     "name",
     ["my-service", "a/b", "registry.example.com/team/my-service", "localhost:5000/a__b.c--d", "REGISTRY.example/a"],
 )
-def test_name_of_an_image_is_accepted(name):
+def test_image_name_is_accepted(name):
     assert names.check_image_name(name) == ""
 
 
@@ -338,7 +338,7 @@ def test_name_of_an_image_is_accepted(name):
         None,
     ],
 )
-def test_what_is_no_name_of_an_image_is_refused_with_its_value(name):
+def test_invalid_image_name_is_refused_with_its_value(name):
     message = names.check_image_name(name)
 
     assert message
@@ -352,7 +352,7 @@ def test_frontend_of_a_dockerfile_is_accepted(image):
 
 
 @pytest.mark.parametrize("image", [" ", "docker/dockerfile:", "docker/dockerfile:1 2", "a\n# b", "a@sha256:0", "A:1"])
-def test_what_is_no_frontend_is_refused(image):
+def test_invalid_frontend_is_refused(image):
     assert "docker/dockerfile:1" in names.check_dockerfile_syntax(image)
 
 
@@ -394,9 +394,9 @@ def test_base_image_with_a_tag_or_a_digest_is_accepted(image):
         "https://registry.example.com/debian:13",
     ],
 )
-def test_what_is_no_base_image_with_a_tag_is_refused_with_an_example(image):
+def test_invalid_base_image_is_refused_with_an_example(image):
     assert names.check_base_image(image).startswith("write one such as debian:13.2\n")
 
 
-def test_base_image_without_a_tag_could_be_another_one_tomorrow():
+def test_base_image_needs_a_tag():
     assert names.check_base_image("debian").endswith('"debian" isn\'t an image with a tag.')

@@ -1,4 +1,4 @@
-"""Every quoted text reads back, by the reader that the file is for, as exactly the text that it was."""
+"""The parser of each file format reads a quoted text as exactly the same text."""
 
 import ast
 import configparser
@@ -14,7 +14,7 @@ from hostile import REFUSED, TEXTS
 from jinja2 import Environment
 from markdown_it import MarkdownIt
 
-# Questions refuse these, but a quote had better not depend on that.
+# Questions refuse these, but quoting doesn't depend on that.
 CONTROLS = {name: text for name, text in REFUSED.items() if len(text) < 100 and name != "lone surrogate"}
 ALL = {**TEXTS, **CONTROLS}
 
@@ -32,7 +32,7 @@ def test_toml_reads_back(text):
     assert "\n" not in quoted
 
 
-def test_toml_keeps_ordinary_text_as_it_is():
+def test_toml_leaves_ordinary_text_unescaped():
     assert quoting.toml("It's Ünïcödé 🚀") == '"It\'s Ünïcödé 🚀"'
 
 
@@ -75,7 +75,7 @@ def test_yaml_stays_on_one_line_and_readable():
 
 
 def ini_carries(text):
-    """Whether INI, which strips values and has no quotes, has a form for a text."""
+    """Return whether INI, which strips values and has no quotes, can represent a text."""
     return text == text.strip() and not {"\r", "\x1c"} & set(text)
 
 
@@ -101,7 +101,7 @@ def test_ini_continues_lines(text):
 
 
 @pytest.mark.parametrize("text", [" a", "a ", "a\n", "a\n b", "a \nb", "a\n# b", "a\n; b", "a\rb", "\u00a0a"])
-def test_ini_refuses_what_its_reader_would_change(text):
+def test_ini_refuses_text_that_configparser_would_change(text):
     with pytest.raises(ValueError, match="doesn't fit into an INI value"):
         quoting.ini(text)
 
@@ -109,7 +109,7 @@ def test_ini_refuses_what_its_reader_would_change(text):
 # --- Dockerfile
 
 
-# Written into LABEL and ENV, these came back from `docker inspect` unchanged. Tests of images read them back for real.
+# In LABEL and ENV, `docker inspect` returned these texts unchanged. Tests of images check that with an engine.
 @pytest.mark.parametrize(
     ("text", "quoted"),
     [
@@ -127,7 +127,7 @@ def test_ini_refuses_what_its_reader_would_change(text):
         ("`id` %s {{ x }}", '"`id` %s {{ x }}"'),
     ],
 )
-def test_dockerfile_escapes_what_buildkit_reads(text, quoted):
+def test_dockerfile_escapes_special_characters(text, quoted):
     assert quoting.dockerfile(text) == quoted
 
 
@@ -167,7 +167,7 @@ def test_markdown_renders_as_the_text(text, reader):
     assert "\n" not in quoted
 
 
-def test_markdown_leaves_the_text_around_it_alone():
+def test_markdown_does_not_affect_surrounding_text():
     source = f"[{quoting.markdown('a] [b')}](c) *{quoting.markdown('d* e')}* `f`"
     assert COMMONMARK.renderInline(source) == '<a href="c">a] [b</a> <em>d* e</em> <code>f</code>'
 
@@ -205,11 +205,11 @@ def test_markdown_leaves_ordinary_sentences_untouched(text):
         ("a\nb", "a&#10;b"),
     ],
 )
-def test_markdown_escapes_what_has_a_meaning(text, quoted):
+def test_markdown_escapes_special_characters(text, quoted):
     assert quoting.markdown(text) == quoted
 
 
-# GitHub reads a bare address before it reads escapes. These were rendered by its own cmark-gfm.
+# GitHub parses bare addresses before escapes. These were checked with its own cmark-gfm.
 @pytest.mark.parametrize(
     ("text", "quoted"),
     [
@@ -219,12 +219,12 @@ def test_markdown_escapes_what_has_a_meaning(text, quoted):
         ("www.example.com/\u00a0*", "www\\.example.com/\u00a0\\*"),
     ],
 )
-def test_markdown_makes_no_link_in_which_an_escape_would_show(text, quoted):
+def test_markdown_prevents_autolinks_that_would_show_escapes(text, quoted):
     assert quoting.markdown(text) == quoted
 
 
 @pytest.mark.parametrize("text", ["\0", "a\x1bb", "\x0b", "a\x7f", "\x85a"])
-def test_markdown_refuses_what_renderers_drop(text):
+def test_markdown_refuses_control_characters(text):
     with pytest.raises(ValueError, match="doesn't fit into Markdown"):
         quoting.markdown(text)
 
@@ -240,7 +240,7 @@ def test_python_reads_back(text):
     assert all(char.isprintable() or char in "\ue000\uffff" for char in quoted)
 
 
-def test_python_is_as_ruff_format_leaves_it():
+def test_python_is_unchanged_by_ruff_format():
     source = "".join(f"x = {quoting.python(text)}\n" for text in ALL.values())
     formatted = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "--stdin-filename=x.py", "-"],
@@ -292,18 +292,18 @@ FILTERS = ["toml", "yaml", "ini", "dockerfile", "markdown", "python", "shell"]
 
 
 @pytest.mark.parametrize("name", [name for name in FILTERS if name != "python"])
-def test_text_that_no_file_can_hold_is_named(name):
+def test_error_shows_text_that_utf_8_cannot_encode(name):
     with pytest.raises(ValueError, match=r"'a\\ud800b' doesn't fit into a file"):
         getattr(quoting, name)("a\ud800b")
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_what_is_not_text_is_named(name):
+def test_error_shows_a_value_that_is_not_text(name):
     with pytest.raises(TypeError, match="only a text can be quoted, not None"):
         getattr(quoting, name)(None)
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_filter_is_there_for_templates(name):
+def test_filter_is_available_in_templates(name):
     environment = Environment(extensions=[quoting.QuotingExtension], autoescape=False)
     assert environment.from_string(f"{{{{ text | {name} }}}}").render(text="a b").strip("'\"") == "a b"

@@ -1,4 +1,4 @@
-"""Carries out what docs/how-to/adopt.md tells the team of a service."""
+"""Execute the steps of docs/how-to/adopt.md for a service."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from building import Image, build, prove
+from building import Image, build, run_container_tests
 from choices import FRAMEWORKS, make_stack
 from demo import free_port, wait_until_ready
 from existing import COMMON, Existing
@@ -20,36 +20,36 @@ ADOPT = (TEMPLATE / "docs/how-to/adopt.md").read_text(encoding="utf-8")
 
 @dataclass
 class Adoption:
-    """A service on its way into the template, and what its team saw."""
+    """A service that adopts the template, and the results of the steps."""
 
     existing: Existing
     service: Service
     template: Path
     own: set[str] = field(default_factory=set)
-    """Its files before, by their paths."""
+    """The paths of its files before the adoption."""
     preview: dict[str, list[str]] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
-    """What each command wrote."""
+    """The output of each command."""
     pages: list[bytes] = field(default_factory=list)
     requests: list[dict[str, object]] = field(default_factory=list)
-    """What the running service answered, and logged."""
+    """The responses and log lines of the running service."""
     changed: set[str] = field(default_factory=set)
-    """Files that differ in the end."""
+    """The files that differ after the adoption."""
 
     @property
     def image(self) -> str:
-        """Give its image a name that no other service has."""
+        """Return a unique name for its image."""
         return f"orders-{self.existing.framework}"
 
     def follow(self, *, with_image: bool = False) -> None:
-        """Take all steps of the document up to the image, or those with the image."""
+        """Execute the document's steps up to the image, or those with the image."""
         before, title, after = self.document().partition("\nThen the image")
         assert title
         for kind, step in steps(after if with_image else before):
             self.take(kind, step)
 
     def document(self) -> str:
-        """Give the document for this service: for its framework, and with what its team does otherwise."""
+        """Return the document for this service: for its framework, and with its team's deviations."""
         text = re.sub(rf"^### (?!{FRAMEWORKS[self.existing.framework].name}\n).*?(?=^##)", "", ADOPT, flags=re.M | re.S)
         otherwise = {"framework=flask": f"framework={self.existing.framework}", **self.existing.otherwise}
         for pattern, replacement in otherwise.items():
@@ -58,7 +58,7 @@ class Adoption:
         return text
 
     def take(self, kind: str, step: str) -> None:
-        """Take one step."""
+        """Execute one step."""
         folder, service = self.service.folder, self.service
         start = f"uv run {make_stack('debian-13', self.existing.framework, self.existing.server, 'orders')['server']['command']}"
         if kind == "python":
@@ -77,7 +77,7 @@ class Adoption:
             self.preview = lists(self.run(step))
             assert service.run("git status --short") == ""
         elif " copier copy " in step:
-            # Where it would ask, it takes the defaults; the Dockerfile's frontend can't be pulled everywhere.
+            # Accept the defaults of questions; the Dockerfile's frontend can't be pulled everywhere.
             self.run(f"{step} --defaults --data dockerfile_syntax=")
             status = service.run("git status --short --untracked-files=all")
             assert set(self.preview["changed"]) == set(re.findall(r"^ M (.*)$", status, re.MULTILINE))
@@ -88,7 +88,7 @@ class Adoption:
         elif step == "docker build --tag orders .":
             build(folder, self.image)
         elif step == "IMAGE=orders uv run pytest -m container":
-            prove(service, Image(self.image, ""))
+            run_container_tests(service, Image(self.image, ""))
         else:
             self.run(step)
 
@@ -113,7 +113,7 @@ class Adoption:
 
 
 def make(folder: Path, existing: Existing, env: dict[str, str]) -> Service:
-    """Write and commit a service; `.env` is ignored, and has to stay."""
+    """Write and commit a service. `.env` is ignored by git, and has to survive the adoption."""
     folder.mkdir()
     service = Service(folder, {**env, "GIT_EDITOR": "false"})
     for name, text in {**COMMON, ".env": "PASSWORD=secret\n", **existing.files}.items():
@@ -128,7 +128,7 @@ def make(folder: Path, existing: Existing, env: dict[str, str]) -> Service:
 
 
 def steps(text: str) -> Iterator[tuple[str, str]]:
-    """Give commands to run, and code to write, in their order."""
+    """Yield the kind and text of each step: commands to run, and code to write."""
     for block in re.finditer(r"^```(\w+)\n(.*?)^```$", text, flags=re.M | re.S):
         if block[1] == "console":
             yield from (("command", command) for command in re.findall(r"^\$ (.*)$", block[2], flags=re.M))
@@ -137,7 +137,7 @@ def steps(text: str) -> Iterator[tuple[str, str]]:
 
 
 def write_code(file: Path, code: str) -> None:
-    """Write the bridge, or append to settings."""
+    """Write the application's module, or append to Django's settings."""
     if "settings" in str(file):
         edit(file, (r"\Z", code.replace("\\", "\\\\")))
     else:
@@ -145,7 +145,7 @@ def write_code(file: Path, code: str) -> None:
 
 
 def lists(output: str) -> dict[str, list[str]]:
-    """Read what the preview prints."""
+    """Parse the output of the preview."""
     found: dict[str, list[str]] = {}
     for line in output.splitlines():
         if heading := re.fullmatch(r"(added|changed|left alone|warnings): \d+", line):
@@ -156,7 +156,7 @@ def lists(output: str) -> dict[str, list[str]]:
 
 
 def serve(service: Service, command: str, paths: tuple[str, ...]) -> tuple[list[bytes], list[dict[str, object]]]:
-    """Start the service, fetch pages and stop it; give what they hold, and what was logged of these requests."""
+    """Start the service, fetch pages and stop it; return the responses, and the log lines of these requests."""
     port = str(free_port())
     env = {**service.env, "PORT": port, "GRANIAN_PORT": port, "LOG_FORMAT": "json"}
     written = service.folder.parent / "log"

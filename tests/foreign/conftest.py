@@ -1,4 +1,4 @@
-"""Services that the template didn't make, on their way into it."""
+"""Existing services that adopt the template."""
 
 import shutil
 import subprocess
@@ -12,13 +12,13 @@ pytest.register_assert_rewrite("adopting")
 from adopting import Adoption, make  # noqa: E402
 from existing import LAYOUTS, SERVICES  # noqa: E402
 
-# They have tests of their own.
+# Their own tests are not part of this suite.
 collect_ignore = ["services"]
 
 
 @pytest.fixture
 def template(template_clone: Path, tmp_path: Path) -> Path:
-    """Give the template with a release above all others."""
+    """Copy the template, with a release newer than all others."""
     return release(template_clone, tmp_path)
 
 
@@ -26,7 +26,7 @@ def template(template_clone: Path, tmp_path: Path) -> Path:
 def adopt(
     template_clone: Path, user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Adoption]:
-    """Let a service adopt the template, once for all tests."""
+    """Adopt the template in a service, once for all tests."""
     made: dict[str, Adoption] = {}
 
     def adopt(name: str) -> Adoption:

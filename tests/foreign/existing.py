@@ -1,4 +1,4 @@
-"""Services as their teams laid them out, which the template didn't make."""
+"""Existing services with various layouts, which weren't made from the template."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,42 +6,42 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """A service, and where its team does otherwise than docs/how-to/adopt.md says in its commands and code."""
+    """A service, and its team's deviations from the commands and code in docs/how-to/adopt.md."""
 
     framework: str
     server: str
     files: dict[str, str]
     made_by: tuple[str, ...] = ()
-    """What makes more files of these."""
+    """Commands that generate more files."""
     otherwise: dict[str, str] = field(default_factory=dict)
-    """Patterns in the document, and what takes the place of what they find."""
+    """Patterns in the document, and their replacements."""
     code: str = "src/orders/app.py"
-    """Where the document's code belongs."""
+    """The file for the document's code."""
     changed: tuple[str, ...] = ()
-    """Files of its own that the template's replace, beyond those that all services have."""
+    """Its files that the template replaces, in addition to those that it replaces in all services."""
     gone: tuple[str, ...] = ()
-    """Files of its own that it doesn't need any more."""
+    """Its files that are no longer needed."""
     warnings: tuple[str, ...] = ()
-    """What the preview says when the package lies below src/."""
+    """The preview's warnings, with the package below src/."""
     pages: tuple[str, ...] = ("/orders/3",)
     settings: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     migration: str = ""
     job: str = ""
     work_done: str = ""
-    """What runs it in containers: variables, headers of an upload, commands, and what the job writes when it has work."""
+    """For containers: variables, headers of an upload, commands, and the job's output after some work."""
 
 
 def files_of(name: str) -> dict[str, str]:
-    """Read a service that has a folder of its own."""
+    """Read a service from its folder in services/."""
     folder = Path(__file__).parent / "services" / name
     return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
-# What each of them answers to /orders/3.
+# The response of each service to /orders/3.
 ORDER = {"number": 3, "due": "1970-01-04T00:00:00+00:00"}
 
-# What all of them have.
+# The files that all of them have.
 COMMON = {
     ".gitignore": "*.sqlite\n/.env\n",
     "Dockerfile": "FROM python:3.11\nCOPY . /code\nRUN pip install /code\nCMD flask --app orders.web run --host 0.0.0.0\n",
@@ -165,7 +165,7 @@ def test_order():
     ),
 )
 
-# Django itself writes most of them.
+# `django-admin startproject` generates most of the files.
 START_PROJECT = (
     "mkdir .made",
     "uvx --from django>=5.2 django-admin startproject orders .made",
@@ -248,7 +248,7 @@ def test_order(db, client):
     pages=("/orders/3", "/static/admin/css/base.css"),
 )
 
-# --- With all that real services have: these are run in containers ---------------------------
+# --- Complete services, which are run in containers ------------------------------------------
 
 FLASK = Existing(
     framework="flask",
@@ -356,7 +356,7 @@ DJANGO = Existing(
     work_done="counted 1",
 )
 
-# Small ones, laid out in other ways.
+# Small services with other layouts.
 LAYOUTS = {
     "flask-in-a-variable": FLASK_IN_A_VARIABLE,
     "fastapi-by-a-function": FASTAPI_BY_A_FUNCTION,

@@ -1,4 +1,4 @@
-"""Services that the template didn't make adopt it, by docs/how-to/adopt.md."""
+"""Existing services adopt the template by docs/how-to/adopt.md."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def test_an_existing_service_adopts_the_template(name, adopt):
     assert set(adoption.preview["changed"]) == changed
     assert set(adoption.preview["left alone"]) == adoption.own - changed
     assert adoption.preview["warnings"] == list(existing.warnings)
-    # What stays in the service, it uses.
+    # All remaining files are still used.
     assert set(existing.gone) == adoption.own - set(service.run("git ls-files").split())
     assert re.search(r"test_order PASSED", adoption.outputs["uv run pytest --cov"])
     assert re.search(r"test_probes\.py::test_alive PASSED", adoption.outputs["uv run pytest --cov"])

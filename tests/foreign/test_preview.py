@@ -1,4 +1,4 @@
-"""What tools/preview.py says of an adoption, and what it leaves alone."""
+"""tools/preview.py reports what an adoption would do, and changes nothing."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from support import TEMPLATE
 
 
 def fingerprint(folder: Path) -> dict[str, tuple]:
-    """Tell all that could change in a folder, Git's own included."""
+    """Return times, modes and contents of all files in a folder, including Git's own."""
     return {
         str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
         for path in [folder, *folder.rglob("*")]
@@ -37,7 +37,7 @@ def dry_run(folder: Path, template: Path, *options: str, framework: str = "flask
     )
 
 
-def test_a_dry_run_changes_nothing_at_all(template, user_env, tmp_path):
+def test_a_dry_run_changes_nothing(template, user_env, tmp_path):
     service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
     # Git would refresh its index for this one.
     (service.folder / "README.md").touch()
@@ -50,7 +50,7 @@ def test_a_dry_run_changes_nothing_at_all(template, user_env, tmp_path):
     assert fingerprint(tmp_path) == before
 
 
-def test_a_dry_run_warns_of_files_that_git_could_not_bring_back(template, user_env, tmp_path):
+def test_a_dry_run_reports_untracked_files_that_would_be_overwritten(template, user_env, tmp_path):
     service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
     (service.folder / ".envrc").write_text("export A=1\n")
     (service.folder / ".gitignore").write_text("/.env*\n")
@@ -72,7 +72,7 @@ def test_a_dry_run_refuses_uncommitted_work(template, user_env, tmp_path):
     assert "has uncommitted changes, which an adoption could overwrite: commit them" in result.stderr
 
 
-def test_a_dry_run_says_which_answer_is_wrong(template, user_env, tmp_path):
+def test_a_dry_run_reports_an_invalid_answer(template, user_env, tmp_path):
     service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
 
     result = dry_run(service.folder, template, "--json")
@@ -118,7 +118,7 @@ def test_a_dry_run_warns_of_what_the_service_would_lose(template, user_env, tmp_
     ]
 
 
-def test_a_dry_run_warns_of_a_package_that_is_elsewhere(template, user_env, tmp_path):
+def test_a_dry_run_warns_of_a_package_outside_src(template, user_env, tmp_path):
     service = make(tmp_path / "orders", FLASK_IN_A_VARIABLE, user_env)
 
     warnings = json.loads(dry_run(service.folder, template, "--json").stdout)["warnings"]
@@ -127,7 +127,7 @@ def test_a_dry_run_warns_of_a_package_that_is_elsewhere(template, user_env, tmp_
     assert "orders/: is not in the image, because it is not below src/" in warnings
 
 
-def test_packages_of_django_take_the_place_of_the_modules_of_the_example(template, user_env, tmp_path):
+def test_django_packages_replace_modules_of_the_example(template, user_env, tmp_path):
     files = {
         f"src/orders/{path}": "" for path in ("__init__.py", "settings/__init__.py", "urls/__init__.py", "views.py")
     }

@@ -1,4 +1,4 @@
-"""Builds images, and tells what a build did and what an image holds."""
+"""Helpers to build images, and to inspect builds and images."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from support import Service, engine
 
-# A network that intercepts TLS has certificates of its own: the template's secret takes them into the build.
+# A network that intercepts TLS has its own certificates: the template's secret passes them to the build.
 CERTIFICATES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
 
-# Nothing answers there, and these arguments are no part of what BuildKit compares: with them a step that has to reach
-# the network fails, and a step that is cached stays so.
+# No proxy listens there, and these arguments aren't part of BuildKit's cache keys: with them, a step that needs the
+# network fails, and a cached step stays cached.
 NO_NETWORK = [f"--build-arg={name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")]
 
 
 class BuildError(Exception):
-    """A build failed; the text is what it wrote."""
+    """A build failed; the message is its output."""
 
 
 class DockerError(Exception):
@@ -28,39 +28,39 @@ class DockerError(Exception):
 
 @dataclass
 class Image:
-    """An image, and what its build wrote."""
+    """An image, and the output of its build."""
 
     name: str
     log: str
 
     @property
     def steps(self) -> dict[str, bool]:
-        """Tell for each RUN and COPY, such as "dependencies 1/1", whether it ran (or came from the cache)."""
+        """Return for each RUN and COPY, such as "dependencies 1/1", whether it ran or was cached."""
         numbers = dict(re.findall(r"^#(\d+) \[(.+?)\] (?:RUN|COPY)", self.log, re.MULTILINE))
         cached = set(re.findall(r"^#(\d+) CACHED", self.log, re.MULTILINE))
         return {name: number not in cached for number, name in numbers.items()}
 
     @property
     def layers(self) -> list[str]:
-        """Give the digests of the uncompressed layers, the base image's first."""
+        """Return the digests of the uncompressed layers, the base image's first."""
         return self.inspect()["RootFS"]["Layers"]
 
     def inspect(self) -> dict:
-        """Give what the engine knows of the image."""
+        """Return the engine's data about the image."""
         return json.loads(docker("image", "inspect", self.name))[0]
 
     def layer_sizes(self) -> list[int]:
-        """Give the bytes in each layer, the base image's first; steps that made none are left out."""
+        """Return the sizes of the layers in bytes, the base image's first, without empty layers."""
         history = docker("history", "--human=false", "--no-trunc", "--format={{.Size}} {{.CreatedBy}}", self.name)
         return [int(size) for size in reversed(re.findall(r"^([1-9]\d*) ", history, re.MULTILINE))]
 
     def run(self, *command: str, options: tuple[str, ...] = ()) -> str:
-        """Run a command in a container of the image; give its output."""
+        """Run a command in a container of the image and return its output."""
         return docker("run", "--rm", *options, self.name, *command)
 
 
 def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Service:
-    """Make a service for a machine that can't pull the Dockerfile's frontend, and have its base images."""
+    """Make a service without the Dockerfile's frontend, which may be unavailable, and provide its base images."""
     service = scaffold(dockerfile_syntax="", **answers)
     images = re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE)
     engine("stand-ins", *images)
@@ -68,12 +68,12 @@ def scaffold_with_bases(scaffold: Callable[..., Service], **answers: str) -> Ser
 
 
 def docker(*command: str) -> str:
-    """Run the engine's client; give its output.
+    """Run the engine's client and return its output.
 
     Raises:
-        DockerError: It fails; the text is what it wrote.
+        DockerError: It fails; the message is its output.
     """
-    # On a busy machine, an engine now and then can't start a container.
+    # On a busy machine, an engine occasionally fails to start a container: retry once.
     for _ in range(2):
         result = subprocess.run(["docker", *command], check=False, capture_output=True, text=True, timeout=600)
         if "OCI runtime create failed" not in result.stderr:
@@ -87,7 +87,7 @@ def build(folder: Path, name: str, *options: str, certificates: Path | None = CE
     """Build the image of the service in *folder*.
 
     Raises:
-        BuildError: It can't be built.
+        BuildError: The build fails.
     """
     secret = [f"--secret=id=ca-certificates,src={certificates}"] if certificates and certificates.is_file() else []
     command = ["docker", "buildx", "build", "--progress=plain", "--load", f"--tag={name}", *secret, *options, folder]
@@ -97,8 +97,8 @@ def build(folder: Path, name: str, *options: str, certificates: Path | None = CE
     return Image(name, result.stdout)
 
 
-def prove(service: Service, image: Image, tests: str = "") -> None:
-    """Have a service prove all promises of its image, or some. Its tests wait more than they work: two run at once."""
+def run_container_tests(service: Service, image: Image, tests: str = "") -> None:
+    """Run a service's container tests, or some of them, on an image. They mostly wait, so two run in parallel."""
     command = f"uv run --locked --with pytest-xdist==3.8.0 pytest -m container --numprocesses 2 {tests}"
     output = service.run(command, IMAGE=image.name)
     assert " passed" in output
@@ -106,5 +106,5 @@ def prove(service: Service, image: Image, tests: str = "") -> None:
 
 
 def exists(name: str) -> bool:
-    """Say whether there is an image of this name."""
+    """Return whether there is an image with this name."""
     return subprocess.run(["docker", "image", "inspect", name], check=False, capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""An engine, and the image of the default service, built once and shared by all tests that only look at it."""
+"""An engine, and the image of the default service, which is built once for all tests that don't change it."""
 
 import subprocess
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def there_is_an_engine(use_engine: None) -> None:
 
 @pytest.fixture(scope="session")
 def service(scaffold: Callable[..., Service], use_engine: None) -> Service:
-    """Make the default service, for a machine that can't pull the Dockerfile's frontend; with all base images."""
+    """Make the default service without the Dockerfile's frontend, and provide its base images."""
     return scaffold_with_bases(scaffold)
 
 
@@ -28,7 +28,7 @@ def image(service: Service) -> Image:
 
 @pytest.fixture
 def copy(service: Service, image: Image, tmp_path: Path) -> Service:
-    """Copy the service, for a test that changes it; what the change leaves alone is in the engine's cache."""
+    """Copy the service, for a test that changes it. Unchanged build steps are in the engine's cache."""
     folder = tmp_path / "service"
     subprocess.run(["cp", "-a", service.folder, folder], check=True)
     return Service(folder, service.env)

@@ -1,4 +1,4 @@
-"""Clients that load a running container, and tell what became of each request."""
+"""Clients that load a running container, and record the outcome of each request."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ MIXED = ["/slow", "/livez", "/livez", "/livez", "/"]
 
 
 def finish(coroutine: Coroutine[object, object, T], seconds: int = 900) -> T:
-    """Run a coroutine to its end; what waits for something that never comes fails after so many seconds."""
+    """Run a coroutine to its end, with a timeout in seconds."""
 
     async def run() -> T:
         # Each thread waits for one command of the engine's client.
@@ -32,20 +32,20 @@ def finish(coroutine: Coroutine[object, object, T], seconds: int = 900) -> T:
 
 @dataclass
 class Outcomes:
-    """What became of the requests, each named by the id that it was sent with."""
+    """The outcomes of requests, by request ID."""
 
     answered: set[str] = field(default_factory=set)
-    """Those that got a whole answer, with status 200."""
+    """Requests with a complete response and status 200."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Those that were sent and got none, and why."""
+    """Requests that were sent without such a response, with the reason."""
     refused: int = 0
-    """How many connections were refused."""
+    """The number of refused connections."""
 
 
 async def request(
     host: str, path: str, outcomes: Outcomes, *, name: str = "", port: int = 8000, timeout: float = 60
 ) -> bool:
-    """Send one request, by some name, and note what becomes of it; say whether the connection was accepted."""
+    """Send one request and record its outcome; return whether the connection was accepted."""
     name = name or str(uuid4())
     try:
         reader, writer = await asyncio.open_connection(host, port)
@@ -71,21 +71,21 @@ async def request(
 async def client(
     host: str, outcomes: Outcomes, paths: list[str], going: Callable[[], bool], pause: float, *, port: int = 8000
 ) -> None:
-    """Send one request after the other, with a pause in seconds between them, until told or refused."""
+    """Send requests with a pause in seconds between them, until *going* returns false or a connection is refused."""
     while going() and await request(host, random.choice(paths), outcomes, port=port):
         await asyncio.sleep(pause)
 
 
 async def docker(*command: str) -> str:
-    """Run the engine's client; give its output."""
-    # In a thread, because one of asyncio's own processes that is cancelled while it starts hangs for ever.
+    """Run the engine's client and return its output."""
+    # In a thread: an asyncio subprocess that is cancelled while it starts hangs forever.
     return (await asyncio.to_thread(building.docker, *command)).strip()
 
 
 async def start(image: str, *options: str, arguments: tuple[str, ...] = ()) -> tuple[str, str]:
-    """Start a container; give its id and its address, once it is ready.
+    """Start a container; return its id and its address when it is ready.
 
-    The address is the container's own: a port that the engine publishes also accepts what the service refuses.
+    The address is the container's own: a published port also accepts connections that the service refuses.
     """
     container = await docker("run", "--detach", *options, image, *arguments)
     while host := await docker("inspect", "--format={{.NetworkSettings.IPAddress}}", container):
@@ -99,18 +99,18 @@ async def start(image: str, *options: str, arguments: tuple[str, ...] = ()) -> t
 
 
 async def events(container: str) -> list[dict]:
-    """Give the lines of the log of a container."""
+    """Return the JSON lines of a container's log."""
     return [json.loads(line) for line in (await docker("logs", container)).splitlines() if line.startswith("{")]
 
 
 class Notes:
-    """What an application notes of the requests that it takes on, in a folder that it shares with the tests.
+    """The IDs of requests that an application accepted, in a file that it shares with the tests.
 
-    Not in its log: of a container that ends, the engine of a busy machine may cut the last lines.
+    Not in its log: when a container ends, the engine of a busy machine may lose the last lines.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder, for a container of any user."""
+        """Create the file, writable for a container of any user."""
         self._file = folder / "ids"
         self._file.touch()
         self._file.chmod(0o666)
@@ -118,11 +118,11 @@ class Notes:
         self.option = f"--volume={folder}:/notes"
 
     def ids(self) -> set[str]:
-        """Give the ids of the requests that were taken on."""
+        """Return the IDs of the accepted requests."""
         return set(self._file.read_text().split())
 
 
-# What an application notes them with.
+# The code with which an application records them.
 NOTE = """
 def note(request_id):  # type: ignore
     import os
@@ -136,9 +136,9 @@ def note(request_id):  # type: ignore
 async def stop_under_load(
     image: str, signal: str, options: tuple[str, ...], started: str = ""
 ) -> tuple[int, Outcomes, dict[str, str]]:
-    """Stop a container that 50 clients are talking to; give its exit status and which requests it lost.
+    """Stop a container under load of 50 clients; return its exit status, all outcomes, and the lost requests.
 
-    It is stopped only when two of its workers have logged *started*, if there is such a line.
+    If *started* is given, wait until two workers have logged it.
     """
     with TemporaryDirectory() as folder:
         notes = Notes(Path(folder))
@@ -153,7 +153,7 @@ async def stop_under_load(
             status = int(await docker("wait", container))
             running = False
             await asyncio.gather(*clients)
-            # Its address may be another container's by now: only what this one took on counts.
+            # Its address may belong to another container by now: only requests that this one accepted count.
             known = notes.ids()
             outcomes.answered &= known
             lost = {name: why for name, why in outcomes.failed.items() if name in known}
@@ -165,7 +165,7 @@ async def stop_under_load(
 
 
 def hammer(host: str, count: int) -> None:
-    """Send *count* requests as fast as one client can, each of which must be answered."""
+    """Send *count* requests one after the other, and check that each gets a response."""
     for _ in range(count):
         with socket.create_connection((host, 8000), timeout=60) as connection:
             connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
@@ -173,7 +173,7 @@ def hammer(host: str, count: int) -> None:
 
 
 class Balancer:
-    """Forwards each connection to the next of its containers, byte by byte."""
+    """A load balancer that forwards each connection to the next of its containers."""
 
     def __init__(self) -> None:
         self.hosts: list[str] = []
@@ -181,9 +181,9 @@ class Balancer:
         self._open: Counter[str] = Counter()
 
     async def remove(self, host: str) -> None:
-        """Send no more connections to a container, and wait for those that it has (connection draining).
+        """Send no more connections to a container, and wait for its open ones (connection draining).
 
-        Those that wait in its queue when it stops would be reset.
+        Connections in its queue would be reset when it stops.
         """
         self.hosts.remove(host)
         while self._open[host]:
@@ -200,7 +200,7 @@ class Balancer:
             writer.write(await upstream.read())
             to_upstream.close()
         except OSError:
-            pass  # the client sees a connection that closes without an answer
+            pass  # the client sees a connection that closes without a response
         finally:
             self._open[host] -= 1
             writer.close()

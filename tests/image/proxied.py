@@ -1,4 +1,4 @@
-"""A proxy that speaks TLS in front of a service, and what the service makes of its requests."""
+"""A TLS proxy in front of a service, and pages that show how the service sees requests."""
 
 import json
 import re
@@ -21,7 +21,7 @@ FROM {BASE}
 RUN --mount=type=secret,id=ca-certificates,target=/etc/ssl/certs/ca-certificates.crt \\
     apt-get update && apt-get install --yes --no-install-recommends nginx-light
 """
-# As its documentation has it; bodies are passed on as they come.
+# As in nginx's documentation; request bodies aren't buffered.
 CONFIG = """\
 daemon off;
 error_log /dev/stderr;
@@ -47,7 +47,7 @@ http {
 }
 """
 
-# Pages that say where they are, and how much they were sent. By framework: the file, where they go, and they.
+# Pages that return their own URL, or the size of the request's body. By framework: the file, the place in it, the code.
 PAGES = {
     "flask": (
         "app.py",
@@ -102,7 +102,7 @@ PAGES = {
             async def here(request: Request):
                 return {"url": str(request.url_for("here")), "client": request.client.host}
 
-            # Reading a form takes a library that the service lacks.
+            # No upload: reading a form requires a library that the service doesn't have.
             @app.post("/raw")
             async def raw(request: Request):
                 return {"size": len(await request.body())}
@@ -119,7 +119,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def add_pages(framework: str, package: Path, folder: Path) -> Path:
-    """Write the module that has the pages, as the service has it but for them; give its path."""
+    """Write a copy of the service's module with the pages added; return its path."""
     name, place, pages = PAGES[framework]
     indent = "    " if name == "app.py" else ""
     added = "\n" + textwrap.indent(textwrap.dedent(pages).strip(), indent) + "\n"
@@ -131,13 +131,13 @@ def add_pages(framework: str, package: Path, folder: Path) -> Path:
 
 
 def address(container: str) -> str:
-    """Give a container's address."""
+    """Return a container's address."""
     return json.loads(docker("container", "inspect", container))[0]["NetworkSettings"]["IPAddress"]
 
 
 @contextmanager
 def proxy(folder: Path) -> Iterator[str]:
-    """Run a proxy that serves once `point` says what is behind it; give its container."""
+    """Run a proxy, which waits for its upstream (see `point`); yield its container."""
     secret = ["--secret=id=ca-certificates,src=" + str(CERTIFICATES)] if CERTIFICATES.is_file() else []
     build = ["docker", "buildx", "build", "--load", f"--tag={NGINX}", *secret, "-"]
     subprocess.run(build, input=DOCKERFILE, check=True, text=True, capture_output=True)
@@ -154,13 +154,13 @@ def proxy(folder: Path) -> Iterator[str]:
 
 
 def point(folder: Path, service: str) -> None:
-    """Have the proxy serve what a container serves."""
+    """Set the container *service* as the proxy's upstream."""
     (folder / "nginx.tmp").write_text(CONFIG.replace("SERVICE", address(service)))
     (folder / "nginx.tmp").rename(folder / "nginx.conf")
 
 
 def ask(url: str, body: object = None, **headers: str) -> tuple[int, dict[str, str], str]:
-    """Send a request, whoever signed the certificate; give status, headers and text of the response.
+    """Send a request without checking the certificate; return status, headers and text of the response.
 
     The status is 0 if the connection was closed while the body was sent.
     """

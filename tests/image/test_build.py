@@ -1,4 +1,4 @@
-"""What a build runs again, what stops it, and that it fails in a way that people understand."""
+"""Builds: what a change reruns, what makes a build fail, and clear errors."""
 
 import re
 import shutil
@@ -6,13 +6,13 @@ import subprocess
 from uuid import uuid4
 
 import pytest
-from building import CERTIFICATES, NO_NETWORK, BuildError, Image, build, docker, exists, prove
+from building import CERTIFICATES, NO_NETWORK, BuildError, Image, build, docker, exists, run_container_tests
 from machine import ENGINE
 from support import edit, make_unpackaged
 
 
 def refused(folder, *options: str, **arguments) -> str:
-    """Give what a build writes that must fail; nothing half-made has a name afterwards."""
+    """Return the output of a build that has to fail, after checking that no image was tagged."""
     name = f"refused-{uuid4()}"
     with pytest.raises(BuildError) as caught:
         build(folder, name, *options, **arguments)
@@ -21,7 +21,7 @@ def refused(folder, *options: str, **arguments) -> str:
 
 
 def test_code_change_builds_the_application_alone_without_a_network(copy, image):
-    edit(copy.folder / "src/my_service/app.py", ("Say what runs", f"Say what runs, {uuid4()}"))
+    edit(copy.folder / "src/my_service/app.py", ("Return the service", f"Return the service {uuid4()}"))
 
     changed = build(copy.folder, "my-service:code", *NO_NETWORK)
 
@@ -44,7 +44,7 @@ def test_configuration_change_installs_no_dependency(copy, image):
 
 
 def test_added_dependency_compiles_nothing_again(copy, image):
-    """What was built from source stays in the cache, here one of its own, so that no earlier build plays a part."""
+    """Packages that were built from source stay in the cache; a new one makes the test independent of earlier builds."""
     empty_cache(copy)
     assert "Building uwsgi" in build(copy.folder, "my-service:compiled").log
     copy.run("uv add --no-sync anyascii")
@@ -58,7 +58,7 @@ def test_added_dependency_compiles_nothing_again(copy, image):
 
 
 def empty_cache(service) -> None:
-    """Let uv keep its packages in a new place, where it finds none; and change its step, which doesn't say where."""
+    """Give uv a new, empty cache, and change the step, because the cache's id isn't part of its cache key."""
     edit(
         service.folder / "Dockerfile",
         ("type=cache,id=uv", f"type=cache,id={uuid4()}"),
@@ -97,15 +97,15 @@ def test_failing_command_in_the_middle_of_a_step_stops_the_build(step, copy):
 
 
 def fail_in_step(dockerfile, number: int) -> None:
-    """Let a command fail in the middle of a multi-line RUN, where only `set -e` notices."""
+    """Insert a failing command into a multi-line RUN, where only `set -e` detects it."""
     before, *steps = dockerfile.read_text().split("<<EOT\nset -ex\n")
     assert len(steps) == 4, "a step of several lines was added or removed: these tests must know"
     steps[number] = "false\n" + steps[number]
     dockerfile.write_text("<<EOT\nset -ex\n".join([before, *steps]))
 
 
-def test_only_what_the_image_is_built_from_reaches_the_engine(copy):
-    """Large and secret-looking files lie about; a Dockerfile that takes all it gets shows what it gets."""
+def test_build_context_has_only_files_that_the_image_is_built_from(copy):
+    """The folder has large and secret files; a Dockerfile that copies everything shows the build context."""
     folder = copy.folder
     for name in [
         ".env",
@@ -140,33 +140,33 @@ def test_only_what_the_image_is_built_from_reaches_the_engine(copy):
 
 
 def test_contents_do_not_depend_on_time_or_place(copy, service):
-    """Built anew elsewhere, the layers with dependencies and application hold the same bytes, but for file times."""
+    """Another build in another folder has the same files in /app, except for their times."""
     first = build_anew(service.folder, "my-service:first")
     second = build_anew(copy.folder, "my-service:second")
 
-    # uv notes when it installed the wheel, and next to it the checksum of that note.
+    # uv records when it installed the wheel, and the checksum of this record.
     may_differ = {"my_service-0.1.0.dist-info/uv_cache.json", "my_service-0.1.0.dist-info/RECORD"}
     if "Building uwsgi" in first.log + second.log:
-        # Compiled anew, uWSGI names the folder of a random name in which that happened.
+        # The compiled uWSGI contains the random name of its build folder.
         may_differ |= {"/app/bin/uwsgi", "uwsgi-2.0.31.dist-info/RECORD"}
     differing = {re.sub(".* (?:.*site-packages/)?", "", line) for line in contents(first) ^ contents(second)}
     assert differing <= may_differ
 
 
 def build_anew(folder, name: str):
-    """Build without what the engine knows of earlier builds, but for the packages that uv keeps."""
+    """Build without the engine's cached steps, but with uv's cached packages."""
     docker("builder", "prune", "--all", "--force", "--filter=type=regular")
     return build(folder, name)
 
 
 def contents(image) -> set[str]:
-    """List what is in /app: type, mode, owner, checksum and name."""
+    """List the files in /app with type, mode, owner and checksum."""
     script = "find /app -printf '%y %m %U:%G %l %p\\n'; find /app -type f -exec sha256sum {} +"
     return set(image.run("sh", "-c", script).splitlines())
 
 
 def test_certificates_of_a_company_stay_out_of_the_image(image, tmp_path):
-    """Neither they nor a stub of the file that they were mounted over are in any layer."""
+    """No layer contains the certificates, or an empty file as their mount point."""
     assert image.run("sh", "-c", "ls -A /etc/ssl/certs 2>/dev/null || true") == ""
     docker("save", f"--output={tmp_path}/image.tar", image.inspect()["Id"])
     layers = (tmp_path / "image.tar").read_bytes()
@@ -177,7 +177,7 @@ def test_certificates_of_a_company_stay_out_of_the_image(image, tmp_path):
 
 
 def test_wrong_certificates_are_named_as_the_reason(copy, tmp_path):
-    """Also where nothing intercepts: with these alone, no index can prove who it is."""
+    """With these certificates alone, no index can be verified, even without interception."""
     key, certificates = tmp_path / "key.pem", tmp_path / "certificates.pem"
     openssl = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nobody", "-days", "1"]
     subprocess.run([*openssl, "-keyout", key, "-out", certificates], check=True, capture_output=True)
@@ -211,7 +211,7 @@ def test_hadolint_is_silent(service):
 
 
 def test_engines_own_checks_find_nothing(service):
-    """BuildKit's frontend checks since 1.8; an older one warns of what it finds as it builds."""
+    """BuildKit's frontend has `--check` since 1.8; older ones print warnings during the build."""
     if "--check" in docker("buildx", "build", "--help"):
         docker("buildx", "build", "--check", str(service.folder))
     else:
@@ -222,7 +222,7 @@ BUILDAH = ["--isolation=chroot", "--ulimit=nofile=1024:4096", "--ulimit=nproc=40
 
 
 def buildah(folder, *options: str) -> subprocess.CompletedProcess[str]:
-    """Build with Buildah, as Podman does; the options are what a machine without cgroups of its own needs."""
+    """Build with Buildah, as Podman does; the options are for a machine without its own cgroups."""
     secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
     command = [ENGINE, "buildah", "build", "--format=docker", *BUILDAH, *secret, *options, folder]
     return subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -235,14 +235,14 @@ def buildah_bases(service, image):
     subprocess.run([ENGINE, "buildah-import", *images], check=True)
 
 
-def test_buildah_builds_an_image_that_keeps_the_promises(copy, buildah_bases):
+def test_image_built_with_buildah_passes_the_container_tests(copy, buildah_bases):
     result = buildah(copy.folder, "--tag=my-service-by-buildah")
     assert result.returncode == 0, result.stdout
 
     name = "my-service:buildah"
     push = ["buildah", "push", "my-service-by-buildah", f"docker-daemon:{name}"]
     subprocess.run([ENGINE, *push], check=True, capture_output=True)
-    prove(copy, Image(name, result.stdout))
+    run_container_tests(copy, Image(name, result.stdout))
 
 
 def test_failing_command_in_the_middle_of_a_step_stops_buildah(copy, buildah_bases):

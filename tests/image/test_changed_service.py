@@ -1,11 +1,11 @@
-"""What a service's documents say of changing it holds for its image; example.env gives the build and the tests what they need."""
+"""A service that was changed by its documented recipes builds and passes its container tests."""
 
 import pytest
-from building import BuildError, build, prove, scaffold_with_bases
+from building import BuildError, build, run_container_tests, scaffold_with_bases
 from recipes import follow, recipes_of
 from support import Service, edit
 
-# What the image must have, too.
+# Recipes that affect the image.
 RECIPES = ("Add a setting without a default", "Add a dependency that needs system packages", "Add a readiness check")
 # Read when the application is imported, as many services do.
 AT_IMPORT = "\n\nsettings = environ.to_config(Config)\n"
@@ -19,7 +19,7 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
     recipes = recipes_of(made)
     for recipe in RECIPES:
         follow(recipes[recipe], made)
-    # Only the image has what psycopg's C part needs.
+    # Only the image has the libraries that psycopg-c needs.
     made.run("uv sync --locked --no-install-package psycopg-c")
     service = Service(folder, {**made.env, "UV_NO_SYNC": "1"})
     if framework != "django":
@@ -36,11 +36,11 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
     image = build(folder, f"changed-{framework}")
     assert "API_TOKEN" not in image.run("env")
     assert image.run("python", "-c", "import psycopg; print(psycopg.pq.__impl__)") == "c\n"
-    prove(service, image)
+    run_container_tests(service, image)
 
 
 def test_values_are_read_literally_and_leave_no_trace(copy, service):
-    # Built now: what an earlier build left in the cache may have been pruned since.
+    # Build it now, because the cache of an earlier build may have been pruned.
     plain = build(service.folder, "my-service:plain")
     edit(copy.folder / "example.env", (r"\Z", f"\n# A comment=1\nLITERAL={LITERAL}".replace("\\", "\\\\")))
     check = f"import os\n\nassert os.environ.get('LITERAL', {LITERAL!r}) == {LITERAL!r}, os.environ['LITERAL']\nimport environ"
@@ -67,7 +67,7 @@ def test_service_without_example_still_builds(copy):
     (copy.folder / "example.env").unlink()
     (copy.folder / "tests/container.toml").unlink()
 
-    prove(copy, build(copy.folder, "my-service:no-example"), "-k ready")
+    run_container_tests(copy, build(copy.folder, "my-service:no-example"), "-k ready")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_malformed_files_of_the_tests_are_named(file, text, reason, copy, image)
     (copy.folder / file).write_text(text)
 
     with pytest.raises(AssertionError) as error:
-        prove(copy, image, "-k ready")
+        run_container_tests(copy, image, "-k ready")
 
     assert file in str(error.value)
     assert reason in str(error.value)

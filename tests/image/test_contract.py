@@ -1,4 +1,4 @@
-"""The image keeps what the service's own tests promise."""
+"""The default service's image: container tests, contents, labels, health check."""
 
 import functools
 import io
@@ -8,10 +8,10 @@ import tarfile
 
 import pytest
 import quoting
-from building import CERTIFICATES, NO_NETWORK, build, docker, prove
+from building import CERTIFICATES, NO_NETWORK, build, docker, run_container_tests
 from hostile import TEXTS
 
-# Runs in the image: tells of each module whether its byte code is there and checked by nobody.
+# Runs in the image: lists modules without unchecked byte code.
 COMPILED = """
 import importlib.util, json, pathlib
 stale = []
@@ -23,11 +23,11 @@ print(json.dumps({"modules": len(list(pathlib.Path("/app/lib").rglob("*.py"))), 
 """
 
 
-def test_service_proves_the_promises_of_its_image(service, image):
-    prove(service, image)
+def test_image_passes_the_services_container_tests(service, image):
+    run_container_tests(service, image)
 
 
-def test_service_builds_its_image_for_its_tests_when_none_is_named(service, image):
+def test_container_tests_build_the_image_if_none_is_given(service, image):
     certificates = str(CERTIFICATES) if CERTIFICATES.is_file() else ""
     output = service.run("uv run --locked pytest -m container -k serves_as_any_user", SSL_CERT_FILE=certificates)
 
@@ -54,7 +54,7 @@ def test_options_are_appended_to_the_server_command(image):
 
 
 def test_labels_come_from_build_arguments_without_touching_a_layer(service):
-    # Built now: what an earlier build left in the cache may have been pruned since.
+    # Build it now, because the cache of an earlier build may have been pruned.
     plain = build(service.folder, "my-service:plain")
     labelled = build(
         service.folder,
@@ -84,7 +84,7 @@ def test_labels_come_from_build_arguments_without_touching_a_layer(service):
     "leftover", ["/var/lib/apt/lists", "/var/cache/apt", "/var/log", "/root", "/tmp", "/build", "/wheels"]
 )
 def test_nothing_is_left_over_from_the_build(image, leftover):
-    """What the base image brings along is its own."""
+    """Files of the base image are ignored."""
     base = image.inspect()["Config"]
     assert base["User"] == "10001:10001"
     added = files(image.name) - files("debian:trixie-slim")
@@ -94,7 +94,7 @@ def test_nothing_is_left_over_from_the_build(image, leftover):
 
 @functools.cache
 def files(name: str) -> frozenset[str]:
-    """Give all files of an image; not by a command in it, whose last words a busy engine may lose."""
+    """Return all files of an image; by `docker export`, because a busy engine may lose the end of an output."""
     container = docker("create", name, "true").strip()
     try:
         archive = subprocess.run(["docker", "export", container], check=True, stdout=subprocess.PIPE).stdout
@@ -111,16 +111,16 @@ def test_image_is_at_most_50_megabytes_above_its_base(image):
     assert sum(ours) <= 50e6, ours
 
 
-def test_records_of_packages_are_those_of_the_files(image):
-    """But for what the base image leaves out, such as documents, and the static copy of tini."""
+def test_package_records_match_the_files(image):
+    """Except for files that the base image omits, such as documents, and the static copy of tini."""
     differing = set(verify(image.name)) - set(verify("debian:trixie-slim"))
 
-    # Our own packages' documents are left out as the base's are.
+    # The service's packages omit documents, like the base image's.
     assert [line for line in differing if "/usr/share/" not in line] == ["missing     /usr/bin/tini-static"]
 
 
 def verify(name: str) -> list[str]:
-    """Give where files differ from what dpkg's records say."""
+    """Return the files that differ from dpkg's records."""
     command = ["run", "--rm", "--user=0", "--entrypoint=sh", name, "-c", "dpkg --verify || true"]
     return docker(*command).splitlines()
 
@@ -142,10 +142,10 @@ def test_healthcheck_fails_while_nothing_serves(image):
     assert b"ConnectionRefusedError" in result.stderr
 
 
-def test_labels_hold_any_text(render, tmp_path):
-    """As the engine reads them: each hostile text is the title and description of one instruction.
+def test_labels_can_have_any_text(render, tmp_path):
+    """Each hostile text is the title and description of one LABEL instruction, which the engine parses.
 
-    That the template quotes each of them in this way, tests/render/ shows.
+    tests/render/ checks that the template quotes each of them in this way.
     """
     dockerfile = (render(project_name="TITLE", description="DESCRIPTION") / "Dockerfile").read_text(encoding="utf-8")
     _, keyword, label = dockerfile.rpartition("LABEL ")

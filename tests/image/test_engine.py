@@ -1,4 +1,4 @@
-"""Images are tested only on an engine whose results can be trusted."""
+"""Images are tested only on an engine with reliable results."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import TEMPLATE, engine
 
-# A client of an engine whose `docker exec` doesn't enter the container: the command runs on the machine.
+# A client that simulates an engine whose `docker exec` runs commands on the machine instead of in the container.
 OUTSIDE = """#!/bin/sh
 [ "$1" != exec ] || { shift 2 && exec "$@"; }
 exec "$DOCKER" "$@"
@@ -18,7 +18,7 @@ exec "$DOCKER" "$@"
 
 @pytest.fixture
 def broken_engine(tmp_path: Path) -> dict[str, str]:
-    """Give the environment of a user whose engine runs `docker exec` outside of the container."""
+    """Return the environment of a user whose engine runs `docker exec` outside of the container."""
     client = tmp_path / "bin/docker"
     client.parent.mkdir()
     client.write_text(OUTSIDE, encoding="utf-8")
@@ -26,14 +26,14 @@ def broken_engine(tmp_path: Path) -> dict[str, str]:
     path = f"{client.parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "DOCKER": shutil.which("docker"), "PATH": path}
     if address := os.environ.get("DOCKER_HOST", "").removeprefix("unix://"):
-        # By another name, tools/engine takes its private engine for an ordinary one.
+        # At another path, tools/engine considers its private engine an ordinary one.
         (tmp_path / "docker.sock").symlink_to(address)
         env["DOCKER_HOST"] = f"unix://{tmp_path}/docker.sock"
     return env
 
 
 def test_nothing_is_tested_on_an_engine_whose_exec_stays_outside_of_containers(broken_engine, template_clone, tmp_path):
-    # In a clone, because a session clears away what an earlier one left in its folder.
+    # In a clone, because a session removes files of earlier sessions in its folder.
     clone = tmp_path / "clone"
     shutil.copytree(template_clone, clone)
     shutil.copy(TEMPLATE / "uv.lock", clone)

@@ -1,4 +1,4 @@
-"""A disk that is full stops a build, and the reason is named."""
+"""A full disk makes a build fail with a clear reason."""
 
 import os
 import subprocess
@@ -11,14 +11,14 @@ from machine import ENGINE
 from support import missing
 
 PRIVATE_ROOT = Path(os.environ.get("ENGINE_HOME", "/var/tmp/uv-docker-template-engine")) / "root"
-SIZE = "300m"  # the base images fit in, compilers don't
+SIZE = "300m"  # enough for the base images, not for compilers
 
 
 @pytest.fixture
 def small_engine(image, service, tmp_path_factory) -> Iterator[dict[str, str]]:
-    """Start a second engine, with the first one's programs and images and a disk of its own; give its environment."""
+    """Start a second engine with the programs and images of the first, and a small disk; yield its environment."""
     if os.geteuid() or not PRIVATE_ROOT.is_dir():
-        missing("a small disk takes root, and the private engine of tools/engine")
+        missing("a small disk requires root, and the private engine of tools/engine")
     home = Path("/var/tmp") / f"uv-docker-template-small-{os.getpid()}"
     home.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", home], check=True)

@@ -1,4 +1,4 @@
-"""Services under load are stopped, replaced, killed and throttled, and lose no request that they took on."""
+"""Services under load are stopped, replaced, killed and throttled, and lose no accepted request."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from load import (
     stop_under_load,
 )
 
-# Pages that no service has: one takes its time, one never ends, one keeps what it is given.
+# Additional pages: a slow one, one that never ends, one that leaks memory.
 PAGES = """
     @app.before_request
     def take_on() -> None:
@@ -57,7 +57,7 @@ PAGES = """
 
     return app
 """
-# Threads enough for all clients: nobody waits in the queue, where a stop would reset the connection.
+# Enough threads for all clients: no connection waits in the queue, where a stop would reset it.
 ROOMY = ("--env=WEB_CONCURRENCY=2", "--env=WEB_THREADS=32")
 NARROW = ("--env=WEB_CONCURRENCY=2",)
 STOPS = 50  # of each kind
@@ -76,7 +76,7 @@ def busy_image(service, image, tmp_path_factory) -> Image:
 @pytest.mark.parametrize("options", [NARROW, ROOMY], ids=["one-at-a-time", "threads"])
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
 def test_stop_under_load_loses_no_request(signal, options, busy_image):
-    """What waits in the queue isn't taken on yet: a stop resets its connection, so that the client can try elsewhere."""
+    """Requests in the queue aren't accepted yet: a stop resets their connections, and the client can retry."""
 
     async def stop_many() -> list[tuple[int, Outcomes, dict[str, str]]]:
         at_once = asyncio.Semaphore(10)
@@ -92,12 +92,12 @@ def test_stop_under_load_loses_no_request(signal, options, busy_image):
     assert {status for status, _, _ in results} == {0}
     assert [lost for _, _, lost in results if lost] == []
     answered = sum(len(outcomes.answered) for _, outcomes, _ in results)
-    # How many there are, depends on the machine: two workers serve one at a time, and some take 2 s.
+    # The number depends on the machine: two workers serve one request at a time, and some take 2 s.
     assert answered > 2 * STOPS, "there was hardly any load"
 
 
 def test_replacing_containers_one_by_one_loses_no_request(busy_image):
-    """As docs/production.md says: routing to a container stops before the container does."""
+    """A rolling update as in docs/production.md: routing to a container stops before the container does."""
 
     async def roll() -> Outcomes:
         balancer, outcomes, rolling = Balancer(), Outcomes(), True
@@ -135,9 +135,8 @@ def test_replacing_containers_one_by_one_loses_no_request(busy_image):
     assert outcomes.refused == 0
 
 
-# Runs inside the container: kills a worker and waits until as many serve as before, again and again; writes how long each
-# time took, in seconds, and what state processes were left in. A worker that has imported the application, and serves,
-# has a pipe that the master hasn't.
+# Runs inside the container: repeatedly kills a worker and waits until the same number serve again; prints the seconds
+# that each replacement took, and the states of the processes. A worker that serves has a pipe that the master doesn't.
 KILLER = """
 import json, os, random, signal, sys, time
 from contextlib import suppress
@@ -145,7 +144,7 @@ from pathlib import Path
 
 def pipes(process):
     count = 0
-    # Files that it closes meanwhile, and a zombie's, can't be read.
+    # Files that were closed meanwhile, and those of zombies, can't be read.
     with suppress(OSError):
         for file in (process / "fd").iterdir():
             with suppress(OSError):
@@ -177,7 +176,7 @@ print(json.dumps({"took": took, "states": sorted({state for state, _ in workers(
 """
 
 
-def test_killed_workers_come_back_and_take_only_their_own_requests_along(image):
+def test_killed_workers_are_replaced_and_lose_only_their_own_requests(image):
     workers, kills = 4, 100
 
     async def kill() -> tuple[dict, Outcomes]:
@@ -203,7 +202,7 @@ def test_killed_workers_come_back_and_take_only_their_own_requests_along(image):
     assert len(outcomes.answered) > 10 * kills
 
 
-def test_request_that_hangs_is_ended_and_its_neighbours_are_not(busy_image):
+def test_hung_request_is_ended_and_concurrent_requests_continue(busy_image):
     async def hang() -> tuple[Outcomes, Outcomes, list[dict]]:
         hung, others, hanging = Outcomes(), Outcomes(), True
         container, host = await start(busy_image.name, "--env=WEB_CONCURRENCY=4", arguments=("--harakiri=2",))
@@ -255,7 +254,7 @@ def test_stop_with_a_hung_request_ends_with_the_grace_period_and_others_finish(b
     assert (len(hung.failed), others.failed, len(others.answered)) == (1, {}, 3)
 
 
-# Runs inside the container: writes how many kB its processes hold, but for those that have just ended.
+# Runs inside the container: prints the memory of its processes in kB, without those that have just ended.
 RESIDENT = """
 import re
 from pathlib import Path
@@ -265,7 +264,7 @@ print(sum(int(line[1]) for line in found if line))
 
 
 def test_memory_does_not_grow_with_requests(image):
-    """Over all recyclings of workers that come in between."""
+    """The measurements include the recycling of workers."""
 
     async def measure() -> tuple[int, int]:
         container, host = await start(image.name, "--env=WEB_CONCURRENCY=2")
@@ -286,7 +285,7 @@ def test_memory_does_not_grow_with_requests(image):
 def test_worker_that_leaks_is_replaced_between_two_requests(busy_image):
     async def leak() -> tuple[Outcomes, list[int]]:
         outcomes, held = Outcomes(), []
-        # However young the worker is, so that what it holds doesn't depend on how fast requests come.
+        # Without a minimum lifetime, so that the memory doesn't depend on the rate of requests.
         limit = ("--reload-on-rss=100", "--min-worker-lifetime=0")
         container, host = await start(busy_image.name, "--env=WEB_CONCURRENCY=2", arguments=limit)
         try:
@@ -301,11 +300,11 @@ def test_worker_that_leaks_is_replaced_between_two_requests(busy_image):
     outcomes, held = finish(leak())
 
     assert (len(outcomes.answered), outcomes.failed) == (200, {})
-    assert max(held) < 350_000, held  # kB; all that was kept is 800,000
+    assert max(held) < 350_000, held  # kB; without replacement it would be 800,000
 
 
 def hostile_requests(count: int) -> Iterator[bytes]:
-    """Make requests with anything that might end a string, a line or an object, or begin a field, in each place."""
+    """Make requests with characters in every place that could end a string, a line or an object, or begin a field."""
     chance = random.Random(2026)
     pieces = [b'"', b"\\", b"\n", b"\r", b"\x00", b"\x1b[2J", b"\xff\xfe", b"\xc3\xa9", b"%22", b"%0a", b"%00", b"%ff"]
     pieces += [
@@ -350,7 +349,7 @@ def test_no_request_can_forge_a_field_of_the_log(busy_image):
                     writer.write(data)
                     await asyncio.wait_for(reader.read(), 60)
                 except OSError:
-                    pass  # some are closed before they are read
+                    pass  # some connections are closed before the request is read
                 finally:
                     writer.close()
 
@@ -376,7 +375,7 @@ def test_no_request_can_forge_a_field_of_the_log(busy_image):
     assert not [line for line in lines if "forged" in line or line["event"] == "forged"]
 
 
-def test_broken_import_ends_it_with_the_reason(image, tmp_path):
+def test_broken_import_ends_the_start_with_the_reason(image, tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "flask.py").write_text("import no_such_module\n")
 
@@ -385,6 +384,6 @@ def test_broken_import_ends_it_with_the_reason(image, tmp_path):
     result = subprocess.run(command, check=False, stdout=subprocess.PIPE, timeout=60)
 
     assert result.returncode != 0
-    # Another process of uWSGI may have its last words after it.
+    # Other processes of uWSGI may log after it.
     ends = [json.loads(line)["event"] for line in result.stdout.splitlines()[-5:]]
     assert "ModuleNotFoundError: No module named 'no_such_module'" in ends

@@ -1,4 +1,4 @@
-"""The memory that a service's documents advise is enough, under load with uploads, which a tmpfs keeps in memory."""
+"""The documented memory limit suffices for concurrent uploads, which /tmp, a tmpfs, keeps in memory."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ BODY = b"".join(
         b"\r\n--limit--\r\n",
     ]
 )
-# How each framework says how large an upload is.
+# For each framework, a page that returns the size of an upload.
 FLASK = """
     @app.post("/upload")
     def upload() -> str:
@@ -89,7 +89,7 @@ def test_advised_memory_is_enough_for_uploads(framework, scaffold):
 
 
 def advised(folder) -> list[str]:
-    """Give the options of the command that docs/production.md advises for production, with the settings that it needs."""
+    """Return the options of the `docker run` command in docs/production.md, with required settings."""
     commands = re.findall(
         r"^\$ (docker run .*?[^\\])\n", (folder / "docs/production.md").read_text(), re.MULTILINE | re.DOTALL
     )
@@ -99,21 +99,21 @@ def advised(folder) -> list[str]:
 
 
 def wait_until_healthy(container: str) -> None:
-    """Return when the health check passes."""
+    """Wait until the health check passes."""
     while (state := docker("inspect", "--format={{.State.Health.Status}}", container).strip()) == "starting":
         subprocess.run(["sleep", "0.5"], check=True)
     assert state == "healthy"
 
 
 def workers(container: str) -> list[str]:
-    """Give the ids of the processes in a container."""
+    """Return the processes in a container whose parent is process 1."""
     script = "cd /proc && for p in [0-9]*; do [ $p = $$ ] || ! [ -e $p ] || echo $p $(cut -d' ' -f4 $p/stat); done"
     found = docker("exec", container, "sh", "-c", script).splitlines()
     return sorted(line for line in found if line.endswith(" 1"))
 
 
 def send(host: str) -> bytes:
-    """Upload a file; give what the service says of it."""
+    """Upload a file, and return the response."""
     with closing(HTTPConnection(host, 8000, timeout=300)) as connection:
         headers = {"Host": "localhost", "Content-Type": "multipart/form-data; boundary=limit"}
         connection.request("POST", "/upload", BODY, headers)

@@ -1,7 +1,7 @@
 """The commands of CONTRIBUTING.md set up all they need on a bare Debian, behind a proxy that intercepts TLS.
 
-A container has what that document asks for: Python, Git and make. Of this machine it gets what a user must know of a
-network: its package mirror, its package index, its proxy, and its certificates, which SSL_CERT_FILE alone names.
+A container has what that document requires: Python, Git and make. From this machine it gets the network's settings: the
+package mirror, the package index, the proxy, and the certificates, only through SSL_CERT_FILE.
 """
 
 import os
@@ -28,7 +28,7 @@ ENV SSL_CERT_FILE=/company/certificates.pem
 COPY uv-docker-template /uv-docker-template
 WORKDIR /uv-docker-template
 """
-# What says where the network's index and proxy are, perhaps with a password.
+# Variables for the network's index and proxy. Their values may contain a password.
 NETWORK = [
     *(f"{name}_PROXY" for name in ("HTTP", "HTTPS", "ALL", "NO")),
     *(f"{name}_proxy" for name in ("http", "https", "all", "no")),
@@ -38,7 +38,7 @@ NETWORK = [
 
 @pytest.fixture(scope="module", params=["trixie", pytest.param("bookworm", marks=pytest.mark.every_combination)])
 def suite(request: pytest.FixtureRequest) -> str:
-    """Give a release of Debian."""
+    """Return a release of Debian."""
     return request.param
 
 
@@ -46,7 +46,7 @@ def suite(request: pytest.FixtureRequest) -> str:
 def machine(
     suite: str, use_engine: None, template_clone: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give the image of a fresh machine with a clone of the template."""
+    """Build the image of a fresh machine with a clone of the template."""
     engine("stand-ins", f"debian:{suite}-slim")
     network = Path(lists(suite)).parent
     folder = tmp_path_factory.mktemp(suite)
@@ -58,14 +58,14 @@ def machine(
     shutil.copytree(template_clone, folder / "uv-docker-template")
     image = f"fresh-machine-{suite}"
     subprocess.run(["docker", "build", "--quiet", f"--tag={image}", folder], check=True, stdout=subprocess.PIPE)
-    # What is fetched and compiled once need not be again; byte code and environments are each container's own.
+    # A volume with the image's name keeps fetched and compiled packages; each container has its own environments.
     yield image
     subprocess.run(["docker", "volume", "rm", "--force", image], check=True, stdout=subprocess.PIPE)
     subprocess.run(["docker", "rmi", image], check=True, stdout=subprocess.PIPE)
 
 
 def make(image: str, *arguments: str) -> str:
-    """Run make on a fresh machine; give its output, or fail with it."""
+    """Run make on a fresh machine and return its output."""
     index = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))["package"][0]["source"]["registry"]
     network = {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index} | {
         name: os.environ[name] for name in NETWORK if name in os.environ
@@ -87,7 +87,7 @@ def make(image: str, *arguments: str) -> str:
 
 
 def test_make_test_fast(machine, suite):
-    # Those tests take half of the time, and what a machine lacks shows in the others, too.
+    # The tests left out take half of the time; the others also show what a machine lacks.
     options = [] if suite == "trixie" else ["ARGS=-k 'not survives'"]
     output = make(machine, "test-fast", *options)
 
@@ -96,7 +96,7 @@ def test_make_test_fast(machine, suite):
 
 
 def test_make_test_with_some_names(machine):
-    """Tests that make services, install them, and have a job of CI check and update them."""
+    """The selected tests make and install services, and run their CI jobs."""
     output = make(machine, "test", "ARGS=tests/service tests/update -k names")
 
     assert " passed" in output

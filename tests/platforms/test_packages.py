@@ -1,4 +1,4 @@
-"""What the platforms install exists in their package lists and fits together, so that no image fails to build for it."""
+"""The packages of each platform and server exist in its package lists and can be installed together."""
 
 import functools
 import os
@@ -17,13 +17,13 @@ STACKS = [
 
 
 def real_names(packages: tuple[str, ...]) -> set[str]:
-    """Give the packages that apt takes for these: one of Ubuntu 24.04's has been renamed, and provides its old name."""
+    """Return the packages that apt installs for these names: Ubuntu 24.04 renamed one, which provides its old name."""
     return {re.sub(r"^libpython3\.12$", "libpython3.12t64", name) for name in packages}
 
 
 @functools.cache
 def install(suite: str, *packages: str) -> dict[str, str]:
-    """Let apt choose what it would install on nothing at all; give the packages with their versions."""
+    """Simulate an installation without any installed packages; return the packages with their versions."""
     command = ["apt-get", "install", "--simulate", "--no-install-recommends", *packages]
     env = {**os.environ, "APT_CONFIG": lists(suite), "LC_ALL": "C"}
     result = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
@@ -32,7 +32,7 @@ def install(suite: str, *packages: str) -> dict[str, str]:
 
 
 def both(platform: choices.Platform, suite: str, server: choices.Server) -> tuple[dict[str, str], dict[str, str]]:
-    """Give what would be in the build stage and in the runtime image."""
+    """Return the packages in the build stage and in the runtime image."""
     packages = platform.packages_for(server)
     return install(suite, "ca-certificates", *packages.build), install(suite, *packages.run)
 
@@ -52,14 +52,14 @@ def test_packages_exist_and_can_be_installed(platform, suite, server):
 
 @pytest.mark.parametrize(("platform", "suite", "server"), STACKS)
 def test_libraries_at_run_time_are_those_of_the_build(platform, suite, server):
-    """What the server was linked to came along with its headers, and is what the image has."""
+    """The headers in the build stage bring the libraries that the server is linked to."""
     build, run = both(platform, suite, server)
 
     assert set(run.items()) <= set(build.items())
 
 
 @pytest.mark.parametrize(("platform", "suite", "server"), STACKS)
-def test_python_is_the_one_that_the_label_says(platform, suite, server):
+def test_installed_python_has_the_platforms_version(platform, suite, server):
     for installed in both(platform, suite, server):
         pythons = {name: version for name, version in installed.items() if re.match("(lib)?python3", name)}
         if platform.has_python:

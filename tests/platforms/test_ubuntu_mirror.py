@@ -1,4 +1,4 @@
-"""Ubuntu's packages come from the mirror that the user names, and from no other."""
+"""Ubuntu's packages come only from the mirror that the user sets."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from machine import ENGINE
 
 
 class Mirror(ThreadingHTTPServer):
-    """A mirror that has nothing, and notes what it is asked for."""
+    """An empty mirror that records the requested paths."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), NotFound)
@@ -20,17 +20,17 @@ class Mirror(ThreadingHTTPServer):
 
 
 class NotFound(BaseHTTPRequestHandler):
-    """Notes the path."""
+    """Records the path of each request."""
 
     server: Mirror
 
     def do_GET(self) -> None:
-        """Have nothing."""
+        """Record the path and respond with 404."""
         self.server.asked.append(self.path)
         self.send_error(404)
 
     def log_message(self, *_: object) -> None:
-        """Write nothing."""
+        """Don't log requests."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], subproces
     return lists
 
 
-def test_no_archive_is_asked_where_no_mirror_is_named(lists):
+def test_without_a_mirror_no_archive_is_requested(lists):
     result = lists("")
 
     assert result.returncode == 4
@@ -65,7 +65,7 @@ def test_no_archive_is_asked_where_no_mirror_is_named(lists):
     assert "set ENGINE_UBUNTU_MIRROR" in message
 
 
-def test_the_named_mirror_is_asked(lists, mirror):
+def test_the_given_mirror_is_requested(lists, mirror):
     result = lists(mirror.address)
 
     assert result.returncode == 1, result.stderr
@@ -74,7 +74,7 @@ def test_the_named_mirror_is_asked(lists, mirror):
     }
 
 
-def test_a_named_mirror_that_does_not_answer_is_an_error(lists, mirror):
+def test_an_unreachable_mirror_is_an_error(lists, mirror):
     mirror.server_close()
     result = lists(mirror.address)
 

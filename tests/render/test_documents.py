@@ -1,4 +1,4 @@
-"""The documents of this repository and of a service: their links have targets, and README.md shows what is there."""
+"""Documents of this repository and of services: links have targets, and README.md shows the real files."""
 
 import re
 import shlex
@@ -20,13 +20,13 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 def read(document: Path) -> list[Token]:
-    """Give a document's tokens, those inside of paragraphs, headings and cells included."""
+    """Return a document's tokens, including those inside of paragraphs, headings and cells."""
     tokens = MARKDOWN.parse(document.read_text(encoding="utf-8"))
     return [part for token in tokens for part in (token, *(token.children or []))]
 
 
 def anchors(document: Path) -> set[str]:
-    """Give the anchors that GitHub makes of a document's headings."""
+    """Return the anchors that GitHub makes of a document's headings."""
     seen: Counter[str] = Counter()
     found = set()
     tokens = read(document)
@@ -40,7 +40,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def broken_links(*documents: Path) -> list[str]:
-    """Give the relative links that lead nowhere: no such file, or no such heading in it."""
+    """Return the relative links to missing files or headings."""
     broken = []
     for document in documents:
         for token in read(document):
@@ -101,7 +101,7 @@ def test_readme_shows_the_files_of_a_new_service(render):
 
 
 def drawn_paths(tree: str) -> list[str]:
-    """Give the paths in a drawn tree: its files, and the folders that it draws without files."""
+    """Return the paths in a drawn tree: files, and folders without files."""
     folders: list[str] = []
     paths = []
     for line in tree.splitlines():
@@ -111,8 +111,8 @@ def drawn_paths(tree: str) -> list[str]:
     return [path for path in paths if not any(other != path and other.startswith(path) for other in paths)]
 
 
-def test_picture_shows_the_command_of_the_readme_and_needs_nothing_else():
-    """GitHub shows a picture with a script, or with anything from elsewhere, in part or not at all."""
+def test_picture_shows_the_command_of_the_readme_and_is_self_contained():
+    """GitHub blocks scripts and external resources in pictures."""
     picture = PICTURE.read_text(encoding="utf-8")
     command = shlex.join(readme_command(Path("gh:org/uv-docker-template"))).replace("'", "")
 

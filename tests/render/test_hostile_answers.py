@@ -1,4 +1,4 @@
-"""Free text that breaks other templates comes out as it went in, or is refused with a reason."""
+"""Text that breaks other templates is rendered unchanged, or refused with a reason."""
 
 import ast
 import configparser
@@ -73,7 +73,7 @@ def tool(name: str) -> str:
 
 
 def plain_text(markdown: str, tag: str) -> str:
-    """Give the text of the first *tag* of a document, as a browser would show it before folding white space."""
+    """Return the rendered text of the first *tag* of a document, before white space is collapsed."""
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
     opened = next(number for number, token in enumerate(tokens) if token.tag == tag)
     children = tokens[opened + 1].children
@@ -82,13 +82,13 @@ def plain_text(markdown: str, tag: str) -> str:
 
 
 def label_value(labels: str, label: str) -> str:
-    """Give the value of a label as it stands in a Dockerfile; tests/image/ has an engine read it."""
+    """Return the value of a label in a Dockerfile; tests/image/ checks it with an engine."""
     (value,) = re.findall(rf'\.{label}="((?:[^"\\]|\\.)*)"', labels)
     return re.sub(r"\\(.)", r"\1", value)
 
 
 def core_metadata(service: Path, folder: Path) -> RawMetadata:
-    """Give the metadata that the service's own build backend makes."""
+    """Return the metadata that the service's build backend makes."""
     name = subprocess.run(
         [tool("uv-build"), "prepare-metadata-for-build-wheel", folder],
         cwd=service,
@@ -101,7 +101,7 @@ def core_metadata(service: Path, folder: Path) -> RawMetadata:
     return metadata
 
 
-def test_every_combination_has_texts_to_survive():
+def test_texts_cover_every_combination():
     assert len(COMBINATIONS) < len(TEXTS)
 
 
@@ -155,7 +155,7 @@ def test_text_survives_in_every_file(text, combination, render, tmp_path):
 @pytest.mark.parametrize("ci", ["github", "gitlab"])
 @pytest.mark.parametrize("part", range(4))
 def test_no_text_changes_a_workflow(part, ci, render):
-    """Many texts in a row are the description."""
+    """The description consists of many texts."""
     texts = textwrap.wrap(" ".join(TEXTS.values()), names.MAX_DESCRIPTION)
     service = render(description=texts[part * len(texts) // 4], ci=ci)
 
@@ -186,11 +186,11 @@ def test_authors_may_stay_empty(render, tmp_path):
 
 @pytest.mark.parametrize(
     ("question", "text"),
-    # Each text for one question, each question for many: tests/extensions/ has all pairs.
+    # Each text for one question: tests/extensions/ tests all pairs.
     [*zip(cycle(["project_name", "description", "author_name", "author_email"]), REFUSED.values(), strict=False)],
     ids=REFUSED,
 )
-def test_text_that_no_line_can_hold_is_refused(question, text, refuse):
+def test_text_that_is_not_a_single_line_is_refused(question, text, refuse):
     message = refuse(**{question: text})
 
     assert question in message
@@ -200,7 +200,7 @@ def test_text_that_no_line_can_hold_is_refused(question, text, refuse):
 @pytest.mark.parametrize(
     ("question", "name"), [(question, name) for question, names in NAMES_REFUSED.items() for name in names]
 )
-def test_unsuitable_name_is_refused_with_value_and_cure(question, name, refuse):
+def test_unsuitable_name_is_refused_with_its_value_and_a_hint(question, name, refuse):
     message = refuse(**{question: name})
 
     assert question in message

@@ -1,4 +1,4 @@
-"""What every rendered service looks like, whatever the answers."""
+"""The files of rendered services, with any answers."""
 
 import ast
 import re
@@ -123,14 +123,14 @@ def tool(name: str) -> str:
 
 
 @pytest.mark.parametrize(("framework", "server"), PAIRS)
-def test_a_service_has_these_files_and_no_others(render, framework, server):
+def test_a_service_has_exactly_the_expected_files(render, framework, server):
     expected = [*EXPECTED, *OF_FRAMEWORK[framework], *OF_SERVER[server]]
 
     assert sorted(files(render(framework=framework, server=server))) == sorted(expected)
 
 
 @pytest.mark.parametrize(("framework", "server"), PAIRS)
-def test_nothing_speaks_of_what_was_not_chosen(render, framework, server):
+def test_files_mention_no_other_framework_or_server(render, framework, server):
     others = re.compile("|".join(NAMES - {framework, server}), re.IGNORECASE)
     for name, path in files(render(framework=framework, server=server)).items():
         found = others.findall(name + path.read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ def test_no_folder_is_empty(service):
 
 def test_no_jinja_is_left_over(service):
     for name, path in files(service).items():
-        # GitHub has expressions of its own: ${{ … }}
+        # GitHub's own expressions: ${{ … }}
         assert not re.search(r"(?<!\$)\{\{|\{%|\{#|#\}|%\}", name + path.read_text(encoding="utf-8")), name
 
 
@@ -178,8 +178,8 @@ def test_only_scripts_are_executable(service):
     assert executable - {*OF_UPDATES, "manage.py"} == {"docker-entrypoint.sh"}
 
 
-def test_only_what_updates_a_service_and_its_documents_speak_of_the_template(service):
-    # Django has templates of its own, and django.template.
+def test_only_files_for_updates_mention_the_template(service):
+    # Django also has templates, and django.template.
     inner_life = re.compile(r"copier|(?<!django\.)\btemplate\b|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
@@ -214,7 +214,7 @@ def test_pyproject_is_valid(service):
 def test_yaml_is_clean(service):
     for name in files(service):
         if name.endswith((".yml", ".yaml")):
-            # `on:` is a key of GitHub's workflows, and no boolean there.
+            # `on:` is a key of GitHub's workflows, not a boolean.
             off = "document-start: disable, line-length: disable, truthy: {check-keys: false}"
             rules = f"{{extends: default, rules: {{{off}}}}}"
             subprocess.run([tool("yamllint"), "--strict", "--config-data", rules, name], cwd=service, check=True)
@@ -239,8 +239,8 @@ def test_python_version_is_the_same_wherever_it_is_named(service):
 
 
 @pytest.mark.parametrize(("framework", "server"), PAIRS)
-def test_platforms_with_the_same_python_differ_in_the_image_alone_and_what_is_said_of_it(render, framework, server):
-    """So what the services' own checks say on one of them holds on the other."""
+def test_platforms_with_the_same_python_differ_only_in_the_image_and_its_documents(render, framework, server):
+    """Therefore the results of the services' own checks on one of them hold for the other."""
     ubuntu, official = [
         files(render(platform=platform, framework=framework, server=server))
         for platform in ("ubuntu-26.04", "python-3.14")
@@ -268,7 +268,7 @@ def test_dockerfile_pins_all_images_at_its_top(service):
     assert set(re.findall(r"[-,]from=(\w+)", rest)) <= stages
 
 
-def test_dockerfile_names_the_frontend_that_was_chosen(render):
+def test_dockerfile_uses_the_chosen_frontend(render):
     def first_line(**answers: str) -> str:
         return (render(**answers) / "Dockerfile").read_text(encoding="utf-8").splitlines()[0]
 
@@ -281,7 +281,7 @@ def test_dockerfile_names_the_frontend_that_was_chosen(render):
 
 
 def test_every_multiline_step_stops_at_its_first_failure(service):
-    """Podman ignores SHELL, so each step says so itself."""
+    """Podman ignores SHELL, so each step sets the option itself."""
     dockerfile = (service / "Dockerfile").read_text(encoding="utf-8")
 
     assert "SHELL" not in dockerfile

@@ -1,4 +1,4 @@
-"""What a user sees who copies without what the template needs: the README's own words."""
+"""Error messages of `copier copy`: the README quotes and explains them."""
 
 import re
 import subprocess
@@ -18,11 +18,11 @@ def copier(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def quoted(text: str) -> bool:
-    """Say whether the README quotes *text*, however it breaks the lines."""
+    """Return whether the README quotes *text*, with any line breaks."""
     return " ".join(text.split()) in " ".join(README.split())
 
 
-def test_without_trust_nothing_is_written_and_the_readme_has_the_cure(tmp_path):
+def test_without_trust_nothing_is_written_and_the_readme_explains_it(tmp_path):
     result = copier(tmp_path / "service")
 
     assert result.returncode == 4
@@ -39,7 +39,7 @@ def test_an_unsuitable_answer_is_explained_as_in_the_readme(tmp_path):
     assert quoted(refusal(result))
 
 
-def test_what_is_no_choice_is_explained_without_a_traceback(tmp_path):
+def test_invalid_choice_is_explained_without_a_traceback(tmp_path):
     result = copier(tmp_path / "service", "--trust", "--data", "platform=fedora")
 
     assert result.returncode != 0
@@ -61,6 +61,6 @@ def test_any_other_error_keeps_its_traceback():
 
 
 def refusal(result: subprocess.CompletedProcess[str]) -> str:
-    """Give what an error says, after the warning that this working tree is not committed."""
+    """Return an error message without the preceding warning about uncommitted changes."""
     warning = r"\A\S+: DirtyLocalWarning: .*\n  .*\n"
     return re.sub(warning, "", result.stderr)

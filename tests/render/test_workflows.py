@@ -1,4 +1,4 @@
-"""What CI runs in a service is what its readers accept and its README says; tests/service/ runs it."""
+"""The CI configuration of services is valid, secure, and matches the README; tests/service/ runs it."""
 
 import re
 import subprocess
@@ -33,12 +33,12 @@ def check_schema(forge: str, *files: Path) -> subprocess.CompletedProcess[str]:
 
 
 def check_security(folder: Path) -> subprocess.CompletedProcess[str]:
-    # Without ignores, by comment or by configuration: nothing is hidden.
+    # Without configuration; a finding that a comment ignores would be reported as ignored.
     return check("zizmor", "--offline", "--no-config", "--persona", "auditor", "--no-progress", folder)
 
 
 def scripts(pipeline: Path) -> list[str]:
-    """Give what each step of GitHub's jobs, or each job of GitLab's, runs in its shell."""
+    """Return the shell script of each step (GitHub) or each job (GitLab)."""
     content = yaml.safe_load(pipeline.read_text(encoding="utf-8"))
     if "jobs" in content:
         return [step["run"] for job in content["jobs"].values() for step in job["steps"] if "run" in step]
@@ -52,7 +52,7 @@ def scripts(pipeline: Path) -> list[str]:
 
 
 def broken(service: Path, folder: Path, pattern: str, replacement: str) -> Path:
-    """Copy a service's workflows with one change in each that *pattern* is found in; it must be in one."""
+    """Copy a service's workflows with a replacement; *pattern* has to match at least once."""
     found = 0
     for file in pipelines(service):
         text, count = re.subn(pattern, replacement, file.read_text(encoding="utf-8"))
@@ -122,7 +122,7 @@ def test_shell_steps_are_clean(forge, render, tmp_path):
             assert result.returncode == 0, result.stdout
 
 
-def test_every_job_ends_by_itself(render):
+def test_every_job_has_a_timeout(render):
     for pipeline in pipelines(render(ci="github")):
         for job in yaml.safe_load(pipeline.read_text(encoding="utf-8"))["jobs"].values():
             assert 0 < job["timeout-minutes"] <= 30
@@ -130,7 +130,7 @@ def test_every_job_ends_by_itself(render):
 
 
 @pytest.mark.parametrize("forge", FORGES)
-def test_ci_runs_what_the_readme_says(forge, render):
+def test_ci_runs_the_commands_of_the_readme(forge, render):
     service = render(ci=forge)
     readme = (service / "README.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\$ (.*)$", readme.partition("## Test\n")[2].partition("\n## ")[0], re.MULTILINE)

@@ -1,4 +1,4 @@
-"""A service as a user gets it, installed."""
+"""An installed service."""
 
 import shutil
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from support import Service, missing
 
 @pytest.fixture(scope="session")
 def direnv() -> str:
-    """Give the path of direnv."""
+    """Return the path of direnv, which is installed if possible."""
     if not shutil.which("direnv"):
         try:
             install("direnv", why="the tests run .envrc")
@@ -21,7 +21,7 @@ def direnv() -> str:
 
 @pytest.fixture(scope="session")
 def service(scaffold: Callable[..., Service]) -> Service:
-    """Make and install the default service; tests must leave it as it is."""
+    """Make and install the default service; tests must not change it."""
     service = scaffold()
     service.run("uv sync --locked")
     return service

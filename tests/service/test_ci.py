@@ -1,8 +1,8 @@
-"""What CI runs in a service does what the service's README says, on GitHub and on GitLab.
+"""The CI jobs of a service on GitHub and GitLab: tests, image, and proposed updates.
 
-The shell steps are taken from the rendered files and run, in clones of a service that lies in a bare repository, made
-from a clone of the template with releases of its own. Only the forges themselves can't be had: a program that records
-what it is asked stands in for `gh`, and for GitLab the bare repository records the push options that it gets.
+The shell steps of the rendered files run in clones of a service, whose origin is a bare repository. The template is a
+clone with additional releases. The forges are simulated: `gh` is a script that records its arguments, and for GitLab the
+bare repository records push options.
 """
 
 import functools
@@ -43,7 +43,7 @@ if arguments[:2] == ["pr", "create"] and os.environ.get("GH_REFUSES"):
     sys.exit("GitHub Actions is not permitted to create or approve pull requests")
 """
 
-# What a package or a test may do that wants the token: it looks for it, and lies in wait for whoever has it.
+# A malicious package or test: it searches for the token, and installs traps for a later process that has it.
 THIEF = """import os
 import pathlib
 import subprocess
@@ -107,7 +107,7 @@ env | grep '^GIT_PUSH_OPTION_[0-9]' | cut -d= -f2- >>"$GIT_DIR/push-options"
 
 
 def release(template: Path, version: str, *changes: tuple[str, str]) -> None:
-    """Add texts to the ends of files of a template, and tag it."""
+    """Append texts to files of a template, commit and tag them."""
     for name, text in changes:
         (template / name).parent.mkdir(exist_ok=True)
         with (template / name).open("a", encoding="utf-8") as file:
@@ -119,7 +119,7 @@ def release(template: Path, version: str, *changes: tuple[str, str]) -> None:
 
 @dataclass
 class Project:
-    """A service at a forge, and the template that it came from."""
+    """A service on a forge, and its template."""
 
     forge: str
     folder: Path
@@ -128,11 +128,11 @@ class Project:
 
     @property
     def origin(self) -> Path:
-        """The service's repository at the forge."""
+        """Return the service's repository on the forge."""
         return self.folder / "origin.git"
 
     def change(self, *changes: tuple[str, str], branch: str = "main") -> None:
-        """Add texts to the ends of the service's files, as its team would, with a commit on a branch."""
+        """Append texts to the service's files with a commit on a branch, like its team."""
         clone = self.folder / "team"
         shutil.rmtree(clone, ignore_errors=True)
         git(self.folder, "clone", "--quiet", "--branch", branch, self.origin, clone)
@@ -140,12 +140,12 @@ class Project:
         git(clone, "push", "--quiet", "origin", branch)
 
     def run(self, *jobs: str, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
-        """Run jobs until a step fails; give the status of the last one, and all output."""
+        """Run jobs until a step fails; return the last exit status, and all output."""
         output = ""
         for job in jobs:
             for script, step_env in self.steps(job, token):
                 result = subprocess.run(
-                    # Both forges' shells stop at the first command that fails.
+                    # The shells of both forges stop at the first failing command.
                     ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
                     cwd=self.workspace,
                     env={**self.env, "CI": "true", **step_env, **env},
@@ -165,11 +165,11 @@ class Project:
         return self.run("template", "update", "propose", token=token, **env)
 
     def propose(self, token: str = OWN_TOKEN, **env: str) -> tuple[int, str]:
-        """Run the last job, on what `hand_over` or the job before wrote."""
+        """Run the last job, on the output of `hand_over` or of the previous job."""
         return self.run("propose", token=token, **env)
 
     def hand_over(self, *changes: tuple[str, str], version: str = NEW, changelog: str = "", failed: str = "") -> Path:
-        """Write what an update hands over that adds texts to the ends of files; give the folder."""
+        """Write the artifact of an update that appends texts to files; return its folder."""
         folder, clone = self.artifacts / "update", self.folder / "update"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(clone, ignore_errors=True)
@@ -187,12 +187,12 @@ class Project:
 
     @property
     def workspace(self) -> Path:
-        """The folder that a job begins in."""
+        """Return the working directory of jobs."""
         return Path(self.env["WORKSPACE"])
 
     @property
     def artifacts(self) -> Path:
-        """What jobs hand on, a folder for each name."""
+        """Return the folder with the jobs' artifacts, one subfolder per name."""
         return self.folder / "artifacts"
 
     def checkout(self) -> None:
@@ -201,11 +201,11 @@ class Project:
         git(self.folder, "clone", "--quiet", "--depth=1", f"file://{self.origin}", self.workspace)
 
     def steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Give the script and environment of each of a job's steps that has one, and do what the others do."""
+        """Yield the script and environment of each shell step of a job, and simulate the other steps."""
         return (self.github_steps if self.forge == "github" else self.gitlab_steps)(job, token)
 
     def github_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Run a job on a new machine; Python is this machine's."""
+        """Yield a job's shell steps, on a new machine with this machine's Python."""
         temp = self.folder / "runner-temp"
         shutil.rmtree(temp, ignore_errors=True)
         temp.mkdir()
@@ -249,7 +249,7 @@ class Project:
                 )
 
     def gitlab_steps(self, job: str, token: str) -> Iterator[tuple[str, dict[str, str]]]:
-        """Run a job, which has one shell, on a runner that keeps its folder; the token's scope is one environment."""
+        """Yield a job's only script, on a runner that keeps its folder; the token's scope is one environment."""
         pipeline = yaml.safe_load((self.folder / "service/.gitlab-ci.yml").read_text(encoding="utf-8"))
         section = pipeline[{"test": "tests"}.get(job, job)]
         section = {**pipeline["default"], **pipeline.get(section.get("extends"), {}), **section}
@@ -278,13 +278,13 @@ class Project:
 
     @property
     def calls(self) -> list[dict]:
-        """What `gh` was asked."""
+        """Return the recorded calls of `gh`."""
         log = Path(self.env["GH_LOG"])
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
     @property
     def requests(self) -> list[tuple[str, str, str]]:
-        """How each request was opened or refreshed: the verb, the title and the body."""
+        """Return the verb, title and body with which each request was opened or refreshed."""
         if self.forge == "github":
             return [
                 (call["arguments"][1], call["arguments"][call["arguments"].index("--title") + 1], call["body"])
@@ -303,24 +303,24 @@ class Project:
 
     @property
     def branches(self) -> dict[str, str]:
-        """The commits that the forge has, by branch."""
+        """Return the forge's commits, by branch."""
         lines = git(self.origin, "for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads")
         return dict(line.split() for line in lines.splitlines())
 
     def proposed(self, name: str) -> str:
-        """Give the text of a file as proposed."""
+        """Return the text of a file on the proposed branch."""
         return git(self.origin, "show", f"{BRANCH}:{name}")
 
 
 @pytest.fixture(scope="session")
 def job_env(user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the environment of a job: a fresh Python with pip first on PATH, nothing of this project, no Git identity."""
+    """Return a job's environment: a new Python with pip on PATH, nothing of this project, no Git identity."""
     venv = tmp_path_factory.mktemp("python")
     # Debian's Python has no ensurepip, which `python -m venv` needs: uv fetches pip.
     subprocess.run(["uv", "venv", "--quiet", "--seed", "--python", user_env["UV_PYTHON"], venv], check=True)
     rest = [place for place in user_env["PATH"].split(os.pathsep) if not Path(place).is_relative_to(TEMPLATE)]
     env = {name: text for name, text in user_env.items() if name not in {"UV_PYTHON", "CI"}}
-    # In one place for all, with these two caches, jobs take half the time.
+    # With a shared folder and these two caches, jobs take half the time.
     caches = {"MYPY_CACHE_DIR": f"{venv}/mypy", "PYTHONPYCACHEPREFIX": f"{venv}/bytecode"}
     return {
         **{**env, **caches, "GIT_CONFIG_GLOBAL": os.devnull},
@@ -331,7 +331,7 @@ def job_env(user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="session")
 def first_version(template_clone: Path, user_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory):
-    """Make the template's first version, and a service of each forge from it."""
+    """Make the template's first version, and a service from it for each forge."""
     folder = tmp_path_factory.mktemp("first")
     template = folder / "template"
     git(folder, "clone", "--quiet", template_clone, template)
@@ -352,7 +352,7 @@ def first_version(template_clone: Path, user_env: dict[str, str], tmp_path_facto
 
 @pytest.fixture
 def project(first_version: Path, job_env: dict[str, str], tmp_path: Path) -> Callable[..., Project]:
-    """Put a service on a forge, with a template of its own."""
+    """Put a service on a forge, with its own copy of the template."""
 
     def project(forge: str, source: str | None = None) -> Project:
         template, service = tmp_path / "template", tmp_path / "service"
@@ -428,7 +428,7 @@ def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
     assert service.proposed("README.md").endswith("Ours")
     assert f"_commit: {NEW}" in service.proposed(".copier-answers.yml")
     dispatched = [call["arguments"] for call in service.calls if call["arguments"][0] == "workflow"]
-    # Only GitHub's own token starts no tests by its push.
+    # Only a push with GitHub's own token doesn't start the tests.
     assert dispatched == (
         [["workflow", "run", "test.yml", "--ref", BRANCH]] if (forge, token) == ("github", "") else []
     )
@@ -436,7 +436,7 @@ def test_a_newer_version_is_proposed_with_what_changed(forge, token, project):
 
 
 @pytest.mark.parametrize("forge", FORGES)
-def test_code_of_others_neither_sees_the_token_nor_reaches_the_job_that_has_it(forge, project):
+def test_third_party_code_neither_gets_the_token_nor_affects_the_job_with_it(forge, project):
     service = project(forge)
     thief, stolen = service.folder / "thief", service.folder / "stolen"
     thief.mkdir()
@@ -461,11 +461,11 @@ def test_code_of_others_neither_sees_the_token_nor_reaches_the_job_that_has_it(f
     assert "TRAPPED" not in found
 
 
-def test_an_update_refuses_to_run_where_it_could_see_the_token(project):
+def test_an_update_refuses_to_run_with_access_to_the_token(project):
     service = project("gitlab")
     assert service.run("template")[0] == 0
 
-    # As where the variable has no scope
+    # As if the variable had no scope.
     status, output = service.run("update", TEMPLATE_UPDATE_TOKEN=OWN_TOKEN)
 
     assert status == 1
@@ -537,18 +537,20 @@ def test_work_on_the_branch_is_never_overwritten(project):
     status, output = service.propose()
 
     assert status == 1
-    assert f"the branch {BRANCH} holds someone's work: merge it, or delete it" in output
+    assert f"the branch {BRANCH} has other commits: merge it, or delete it" in output
     assert service.branches == before
 
 
-def test_a_change_of_workflows_asks_for_the_token_that_may_push_it(project):
+def test_a_change_of_workflows_requires_a_token_that_may_push_it(project):
     service = project("github")
     service.hand_over((".github/workflows/test.yml", "# changed\n"))
     before = service.branches
 
     status, output = service.propose(token="")
     assert status == 1
-    assert ".github/workflows/test.yml\nStore a token that may as the secret TEMPLATE_UPDATE_TOKEN" in output
+    assert (
+        ".github/workflows/test.yml\nStore a token with this permission as the secret TEMPLATE_UPDATE_TOKEN" in output
+    )
     assert service.branches == before
 
     status, output = service.propose()
@@ -556,7 +558,7 @@ def test_a_change_of_workflows_asks_for_the_token_that_may_push_it(project):
     assert service.proposed(".github/workflows/test.yml").endswith("# changed")
 
 
-def test_a_repository_that_lets_no_job_open_requests_says_what_to_allow(project):
+def test_a_refused_pull_request_reports_the_setting_to_change(project):
     service = project("github")
     service.hand_over()
 
@@ -566,7 +568,7 @@ def test_a_repository_that_lets_no_job_open_requests_says_what_to_allow(project)
     assert "Allow GitHub Actions to create pull requests" in output
 
 
-def test_gitlab_without_a_token_says_what_to_store(project):
+def test_gitlab_without_a_token_reports_the_missing_variable(project):
     service = project("gitlab")
     service.hand_over()
     before = service.branches
@@ -589,7 +591,7 @@ index 0000000000000000000000000000000000000000..{2}
 
 
 def patch(name: str, mode: str = "100755", text: str = "x") -> str:
-    """Give what adds a file of one line."""
+    """Return a patch that adds a file with one line."""
     return FILE.format(name, mode, "1" * 40, text)
 
 
@@ -626,14 +628,14 @@ def test_nothing_but_files_of_the_service_is_proposed(forge, change, reason, pro
 
 
 @pytest.mark.parametrize("version", ["", "v1 fixes #1", "$(id)", "@someone"])
-def test_a_version_that_is_none_is_not_proposed(version, project):
+def test_an_invalid_version_is_not_proposed(version, project):
     service = project("github")
     service.hand_over(version=version)
 
     status, output = service.propose()
 
     assert status == 1
-    assert "are no versions" in output
+    assert "aren't valid versions" in output
     assert service.branches.keys() == {"main"}
 
 
@@ -653,7 +655,7 @@ def test_a_link_to_the_token_is_not_followed(forge, name, project):
 
 
 @pytest.mark.parametrize("forge", FORGES)
-def test_the_templates_text_makes_the_forge_do_nothing(forge, project):
+def test_text_of_the_template_triggers_no_action_of_the_forge(forge, project):
     service = project(forge)
     acting = [
         *("@someone", "org/team@someone", "#1", "org/repo#1", "GH-1", "gh-1", "project!1", "&1", "ABC-1", "[skip ci]"),
@@ -697,7 +699,7 @@ def test_a_workflow_of_an_earlier_release_fails_with_this_script(forge, project)
         assert (service.requests, service.branches.keys()) == ([], {"main"})
 
 
-def test_copier_in_ci_is_exactly_what_is_pinned(project):
+def test_copier_in_ci_has_exactly_the_pinned_versions(project):
     service = project("github")
     service.checkout()
     pinned = re.findall("^(.+)==(.+)$", (service.workspace / ".ci/copier.txt").read_text(), re.M)
@@ -718,7 +720,7 @@ def test_copier_in_ci_is_exactly_what_is_pinned(project):
 
 @contextmanager
 def private_server(folder: Path) -> Iterator[str]:
-    """Serve a folder over HTTP to whoever has the token; give its address."""
+    """Serve a folder over HTTP to clients with the token; yield its address."""
     expected = "Basic " + b64encode(f"x-access-token:{OWN_TOKEN}".encode()).decode()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
@@ -749,7 +751,7 @@ def test_a_private_template_is_read_with_the_token(project, tmp_path):
         release(service.template, NEW, ("template/docker-entrypoint.sh.jinja", "# better\n"))
         git(tmp_path, "clone", "--quiet", "--bare", service.template, "template.git")
         git(tmp_path / "template.git", "update-server-info")
-        # Only the forge's own server gets the token.
+        # Only the forge's own server receives the token.
         forge = {"GITHUB_SERVER_URL": address}
 
         for token, env in (("", forge), (OWN_TOKEN, {})):

@@ -13,7 +13,7 @@ def test_demo_without_uv_on_the_path(template_clone, tmp_path):
     env["PATH"] = ":".join(
         folder for folder in env["PATH"].split(":") if folder != bin_of_tests and not Path(folder, "uv").exists()
     )
-    # The demo leaves its own uv and environment in the clone, and other tests expect a new one.
+    # The demo installs uv and an environment in the clone, and other tests need a clean one.
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", template_clone, clone], check=True)
     folder = tmp_path / "demo"

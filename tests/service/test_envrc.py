@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def fresh(service, tmp_path):
-    """Copy the service without what .envrc can make."""
+    """Copy the service without the lock and the environment, which .envrc makes."""
     folder = tmp_path / "service"
     shutil.copytree(service.folder, folder, ignore=shutil.ignore_patterns(".venv", "uv.lock"))
     return folder
@@ -17,7 +17,7 @@ def fresh(service, tmp_path):
 
 @pytest.fixture
 def env(service, tmp_path):
-    """Keep direnv's permissions and uv's choice of environment out of the user's own."""
+    """Return an environment without the user's direnv permissions and uv settings."""
     return {
         **{name: text for name, text in service.env.items() if name not in {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"}},
         "HOME": str(tmp_path / "home"),

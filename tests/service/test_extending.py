@@ -1,4 +1,4 @@
-"""A server is added as docs/how-to/extending.md says: one folder, and no other file."""
+"""A server is added by the steps of docs/how-to/extending.md: one folder, and no other file."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A lock that can't be made costs nothing but the lock."""
+"""If uv.lock can't be made, the service is complete except for it."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ COMPLETE = {".copier-answers.yml", ".envrc", ".python-version", "README.md", "et
 
 
 def copy(folder, env) -> str:
-    """Copy the template; give what the user sees, once the service is complete but for its lock."""
+    """Copy the template; return the output, after checking that the service is complete except for its lock."""
     result = subprocess.run(
         [sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--vcs-ref=HEAD", TEMPLATE, folder],
         env=env,
@@ -37,7 +37,7 @@ def copy(folder, env) -> str:
 
 @contextmanager
 def silent_index():
-    """Listen, accept, and never answer, as a firewall's black hole would; give the address."""
+    """Accept connections without ever responding, like a black hole; yield the address."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as server:
         accepted = []
 
@@ -59,7 +59,7 @@ def silent_index():
 
 @contextmanager
 def git_over_tls(folder: Path):
-    """Serve a package's repository with a certificate that no system trusts; give its address and the certificate."""
+    """Serve a package's repository with a self-signed certificate; yield its address and the certificate."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     name = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     openssl = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", *name, "-out", certificate, "-keyout", key)
@@ -82,7 +82,7 @@ def git_over_tls(folder: Path):
         thread.join()
 
 
-def test_certificates_that_one_variable_names_are_good_for_git_too(tmp_path, nothing_cached):
+def test_certificates_that_ssl_cert_file_names_are_passed_to_git(tmp_path, nothing_cached):
     folder = tmp_path / "service"
     folder.mkdir()
     (folder / ".python-version").write_text("3.13\n", encoding="utf-8")
@@ -167,7 +167,7 @@ def test_with_a_uv_that_hangs(tmp_path, user_env, without_uv):
 
 
 def lock(folder: Path, env: dict[str, str]) -> str:
-    """Run the task in a service; give what it says."""
+    """Run the task in a service; return its message."""
     task = [sys.executable, TEMPLATE / "tasks/lock.py"]
     return subprocess.run(task, cwd=folder, env=env, capture_output=True, text=True, check=True).stderr
 
@@ -185,8 +185,8 @@ def test_without_the_file_that_names_its_python(project, user_env):
     assert "uv.lock is up to date." in lock(project, user_env)
 
 
-def test_what_keeps_uv_from_locking_elsewhere_does_not_here(project, user_env):
-    """With UV_FROZEN, uv would leave an outdated lock, and end with success."""
+def test_uv_frozen_does_not_prevent_locking(project, user_env):
+    """With UV_FROZEN, uv would keep an outdated lock, and exit with success."""
     lock(project, user_env)
     (project / "uv.lock").write_text((project / "uv.lock").read_text().replace('"project"', '"other"'))
 
@@ -195,14 +195,14 @@ def test_what_keeps_uv_from_locking_elsewhere_does_not_here(project, user_env):
     assert 'name = "project"' in (project / "uv.lock").read_text()
 
 
-def test_a_lock_that_is_there_is_not_said_to_be_missing(project, user_env):
+def test_an_outdated_lock_is_not_reported_as_missing(project, user_env):
     lock(project, user_env)
     (project / "pyproject.toml").write_text("[project]\n")
 
     assert "uv.lock is not up to date: uv ended with exit status 2." in lock(project, user_env)
 
 
-def test_a_killed_uv_is_named_with_the_signal(project, user_env, without_uv, tmp_path):
+def test_a_killed_uv_is_reported_with_its_signal(project, user_env, without_uv, tmp_path):
     folder = tmp_path / "bin"
     shutil.copytree(without_uv, folder, symlinks=True)
     (folder / "uv").write_text("#!/bin/sh\nkill -KILL $$\n")
@@ -212,7 +212,7 @@ def test_a_killed_uv_is_named_with_the_signal(project, user_env, without_uv, tmp
 
 
 def test_update_locks_what_it_merged(tmp_path, template_clone, user_env):
-    """The lock follows a dependency that only the service has, and one that only the new template has."""
+    """The lock has a dependency that only the service has, and one that only the new template has."""
     template = tmp_path / "template"
     shutil.copytree(template_clone, template)
     folder = tmp_path / "service"

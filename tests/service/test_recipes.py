@@ -1,4 +1,4 @@
-"""What a service's docs/development.md says of changing it is carried out, word for word, and the service's own checks pass."""
+"""The recipes in a service's docs/development.md are executed, and the service's own checks pass."""
 
 import re
 import subprocess
@@ -17,13 +17,13 @@ EVERYWHERE = [
     "Add a readiness check",
 ]
 RECIPES = {"flask": EVERYWHERE, "fastapi": EVERYWHERE, "django": [*EVERYWHERE, "Add a model"]}
-# Carried out by tests of the image, and of a service.
+# Tested in tests/image/, and in test_service.py.
 ELSEWHERE = ["Add a dependency that needs system packages", "If it should not be a package"]
 
 
 @pytest.fixture
 def make(template_clone, user_env, tmp_path) -> Callable[[str], Service]:
-    """Make a service, and do what comes next as its last words say, up to its server."""
+    """Make a service, and run the next steps that Copier prints, except for the server."""
 
     def make(framework: str) -> Service:
         copy = subprocess.run(
@@ -45,9 +45,9 @@ def make(template_clone, user_env, tmp_path) -> Callable[[str], Service]:
     return make
 
 
-# One after the other in the same service: they fit together, too.
+# One after the other in the same service, so that they also work together.
 @pytest.mark.parametrize("framework", RECIPES)
-def test_recipes_do_what_they_say(framework, make):
+def test_recipes_work_one_after_the_other(framework, make):
     service = make(framework)
     if framework == "django":
         run("uv run python manage.py migrate --check", service)

@@ -79,7 +79,7 @@ def test_own_checks_fail_on_bad_code(service, tmp_path):
 
 @contextmanager
 def serving(service, tmp_path):
-    """Start the service as its README says, and stop it; give its address."""
+    """Start the service as its README says, and stop it; return its address."""
     port = free_port()
     with (tmp_path / "server.log").open("w") as log:
         process = subprocess.Popen(

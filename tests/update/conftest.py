@@ -1,4 +1,4 @@
-"""Services made from every release, and templates newer than the present one, to update to."""
+"""Services made from every release, and newer templates to update to."""
 
 import os
 import shutil
@@ -13,13 +13,13 @@ from updating import PRESENT, Service, Template
 
 @pytest.fixture(scope="session")
 def template(template_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """Give the template with a tag for each release, the present state being the newest; it must not be changed."""
+    """Return the template with a tag for each release, and one for the working tree; tests must not change it."""
     return Template.with_releases(template_clone, tmp_path_factory.mktemp("template") / "uv-docker-template")
 
 
 @pytest.fixture
 def newer(template: Template, tmp_path: Path) -> Template:
-    """Give a template to release changes from."""
+    """Copy the template, for a test that releases changes."""
     folder = tmp_path / "newer"
     shutil.copytree(template.folder, folder)
     return Template(folder)
@@ -27,9 +27,9 @@ def newer(template: Template, tmp_path: Path) -> Template:
 
 @pytest.fixture(scope="session")
 def original(template: Template, without_uv: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Service]:
-    """Make a service from a release, without a lock; equal ones are made once and must not be changed."""
+    """Make a service from a release, without a lock. Equal services are made once; tests must not change them."""
     made: dict[tuple, Service] = {}
-    # Without uv nothing needs a network.
+    # Without uv, no network is needed.
     env = {**os.environ, "PATH": without_uv}
 
     def original(version: str, **answers: str) -> Service:
@@ -43,7 +43,7 @@ def original(template: Template, without_uv: str, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def make(original: Callable[..., Service], tmp_path: Path) -> Callable[..., Service]:
-    """Make a service from a release, for a test that changes it, and perhaps from a newer template."""
+    """Copy a service of a release, for a test that changes it; optionally set a newer template."""
 
     def make(version: str = PRESENT, template: Template | None = None, **answers: str) -> Service:
         made = original(version, **answers)

@@ -1,6 +1,6 @@
-"""What teams do to their services: each edit can make itself, and tell whether it is still there.
+"""Typical edits of teams. Each one has a function that makes it, and one that checks whether it was kept.
 
-An edit of a file that a kind of service doesn't have, such as another server's, doesn't apply to it.
+An edit of a file that a service doesn't have, such as another server's, doesn't apply to it.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Edit:
 
 
 def inserted(name: str, file: str, *texts: tuple[str, str]) -> Edit:
-    """Put texts where patterns match, perhaps in place of what is there."""
+    """Return an edit that replaces patterns with texts; a pattern may be a position."""
 
     def make(service: Path) -> None:
         edit(path(service, file), *((pattern, text.replace("\\", r"\\")) for pattern, text in texts))
@@ -35,7 +35,7 @@ def inserted(name: str, file: str, *texts: tuple[str, str]) -> Edit:
 
 
 def added(name: str, file: str, content: bytes) -> Edit:
-    """Add a file."""
+    """Return an edit that adds a file."""
 
     def make(service: Path) -> None:
         path(service, file).write_bytes(content)
@@ -47,7 +47,7 @@ def added(name: str, file: str, content: bytes) -> Edit:
 
 
 def deleted(name: str, file: str) -> Edit:
-    """Delete a file."""
+    """Return an edit that deletes a file."""
     return Edit(
         name,
         make=lambda service: path(service, file).unlink(),
@@ -57,7 +57,7 @@ def deleted(name: str, file: str) -> Edit:
 
 
 def made_executable(name: str, file: str) -> Edit:
-    """Give a file its run bit."""
+    """Return an edit that makes a file executable."""
     return Edit(
         name,
         make=lambda service: path(service, file).chmod(0o755),
@@ -67,17 +67,17 @@ def made_executable(name: str, file: str) -> Edit:
 
 
 def only(framework: str, one: Edit) -> Edit:
-    """Make an edit of services with this framework alone."""
+    """Restrict an edit to services with this framework."""
     return replace(one, applies=lambda service: answers(service)["framework"] == framework)
 
 
 def answers(service: Path) -> dict[str, str]:
-    """Give what it was asked."""
+    """Return a service's answers."""
     return yaml.safe_load((service / ".copier-answers.yml").read_bytes())
 
 
 def path(service: Path, file: str) -> Path:
-    """Find a file, in which PACKAGE stands for the package's name."""
+    """Return the path of a file; PACKAGE stands for the package's name."""
     return service / file.replace("PACKAGE", answers(service)["package_name"])
 
 

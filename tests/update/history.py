@@ -1,4 +1,4 @@
-"""The template's releases, and what each of them offered."""
+"""The template's releases, and the combinations that each of them offered."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ LAST = list(RELEASES)[-1]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of service: the release that it is made from, and what it is made of."""
+    """A kind of service: its release, platform, framework and server."""
 
     release: str
     platform: str
@@ -26,7 +26,7 @@ class Kind:
 
     @property
     def answers(self) -> dict[str, str]:
-        """What to answer to get one."""
+        """Return the answers for such a service."""
         return {"platform": self.platform, "framework": self.framework, "server": self.server}
 
     def __str__(self) -> str:
@@ -34,17 +34,21 @@ class Kind:
 
 
 def show(release: str, path: str) -> str:
-    """Give a file as a release has it."""
+    """Return the text of a file in a release."""
     return git(release, "show", f"{RELEASES[release]}:{path}")
 
 
 def listed(release: str, folder: str) -> list[str]:
-    """Give the files that a release has in a folder."""
+    """Return the files in a folder of a release."""
     return git(release, "ls-tree", "-r", "-z", "--name-only", RELEASES[release], "--", folder).split("\0")[:-1]
 
 
 def git(release: str, *command: str) -> str:
-    """Run git on a release; give its output."""
+    """Run git in the template's repository and return its output.
+
+    Raises:
+        LookupError: It fails, probably because this clone doesn't have the *release*.
+    """
     result = subprocess.run(["git", *command], cwd=TEMPLATE, check=False, capture_output=True, text=True)
     if result.returncode:
         raise LookupError(f"{release} is not in this clone: git fetch --unshallow ({result.stderr.strip()})")
@@ -52,7 +56,7 @@ def git(release: str, *command: str) -> str:
 
 
 def offered(release: str) -> list[Kind]:
-    """List what a release offered: each server for each framework, and each platform with its defaults."""
+    """Return the kinds that a release offered: each framework with each server, and each platform with the defaults."""
     module = choices_of(release)
     first = next(iter(module.PLATFORMS))
     kinds = [
@@ -65,7 +69,7 @@ def offered(release: str) -> list[Kind]:
 
 
 def choices_of(release: str) -> ModuleType:
-    """Import what a release says of platforms, frameworks and servers."""
+    """Import the module of a release that defines platforms, frameworks and servers."""
     with TemporaryDirectory() as folder:
         # Later releases have their data in stacks/.
         for path in (*listed(release, "extensions"), *listed(release, "stacks")):
@@ -77,16 +81,16 @@ def choices_of(release: str) -> ModuleType:
         ]
         spec = spec_from_file_location(f"choices_of_{release}", file)
         module = module_from_spec(spec)
-        # Dataclasses look their module up.
+        # Dataclasses look up their module.
         sys.modules[module.__name__] = module
         spec.loader.exec_module(module)
     return module
 
 
 def history() -> list[Kind]:
-    """List the kinds that updates are tested with: from the first release that offered it, and from the last, each.
+    """Return the kinds that updates are tested with: each one from its first release, and from the last release.
 
-    Of the releases between, one of each framework: however many there will be, each adds few.
+    Other releases contribute one kind per framework, so that each new release adds only a few.
     """
     kinds, seen = [], set()
     for release in RELEASES:

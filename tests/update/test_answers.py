@@ -1,4 +1,4 @@
-"""Answers last, and changed ones take effect; once updated, there is nothing more to update."""
+"""Updates keep answers and apply changed ones; a second update changes nothing."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a service is made of changes with an answer, and nothing of the former is left."""
+"""An update with another server or platform replaces the old one completely."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ from updating import PRESENT, Service, owners
         if other == framework and after != before
     ],
 )
-def test_another_server_takes_the_place_of_the_former(framework, before, after, make, original):
+def test_server_is_replaced(framework, before, after, make, original):
     service = make(framework=framework, server=before)
 
     service.update(f"--data=server={after}")
@@ -34,7 +34,7 @@ def test_another_server_takes_the_place_of_the_former(framework, before, after, 
 
 @pytest.mark.parametrize("how", ["inline", "rej"])
 @pytest.mark.parametrize("release", [*RELEASES, PRESENT])
-def test_another_server_takes_the_place_of_the_former_between_dependencies_of_the_service(release, how, make, original):
+def test_requirement_of_the_server_is_replaced_between_the_services_own(release, how, make, original):
     service = make(release)
     added = ["anyascii", "fsspec", "granian-metrics", "uwsg", "uwsgi-metrics"]
     add(service, *added)
@@ -48,13 +48,13 @@ def test_another_server_takes_the_place_of_the_former_between_dependencies_of_th
 
 
 def add(service: Service, *names: str) -> None:
-    """Add dependencies where `uv add` does."""
+    """Add dependencies at the same places as `uv add`."""
     lines = "".join(f'    "{requirement}",\n' for requirement in in_order(*dependencies(service), *names))
     edit(service.folder / "pyproject.toml", (r"\ndependencies = \[\n.*?\]\n", f"\ndependencies = [\n{lines}]\n"))
 
 
 def in_order(*requirements: str) -> list[str]:
-    """Sort as uv does: by their names alone."""
+    """Sort requirements by name, like uv."""
     return sorted(requirements, key=lambda requirement: re.match(r"[\w-]+", requirement)[0])
 
 
@@ -63,7 +63,7 @@ def dependencies(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize("platform", ["debian-12", "ubuntu-24.04", "ubuntu-26.04", "python-3.14"])
-def test_another_platform_takes_the_place_of_the_former(platform, make, original):
+def test_platform_is_replaced(platform, make, original):
     service = make()
 
     service.update(f"--data=platform={platform}")
@@ -72,7 +72,7 @@ def test_another_platform_takes_the_place_of_the_former(platform, make, original
     assert service.files() == original(PRESENT, platform=platform).files()
 
 
-def test_another_base_image_is_asked_for_with_its_python(make, original):
+def test_platform_other_takes_a_base_image_and_its_python(make, original):
     answers = {"platform": "other", "base_image": "registry.example.com/base/debian:12.9", "python_version": "3.11"}
     service = make()
 
@@ -82,7 +82,7 @@ def test_another_base_image_is_asked_for_with_its_python(make, original):
     assert service.files() == original(PRESENT, **answers).files()
 
 
-def test_a_release_that_offered_less_gets_another_server(make, original):
+def test_service_of_a_release_with_one_server_can_change_it(make, original):
     service = make("0.1.0")
     # A new Flask service has no tests of its own for health.py, which holds no check yet.
     own = [file for file, owner in owners(original(PRESENT)).items() if owner == "yours"] + ["tests/test_health.py"]
@@ -103,6 +103,6 @@ def test_another_framework_is_refused_before_anything_changes(make):
     refused = service.run(service.update_command("--data=framework=django"))
 
     assert refused.returncode != 0
-    assert "A flask service can't become one of django" in refused.stderr
+    assert "A flask service can't change to django" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert service.files() == before

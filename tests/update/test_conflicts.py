@@ -1,4 +1,4 @@
-"""What an update can't decide, it says; and git knows."""
+"""An update reports its conflicts, and git lists them as unmerged."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -47,7 +47,7 @@ def clash(request: pytest.FixtureRequest) -> Clash:
 
 
 @pytest.mark.parametrize("how", ["inline", "rej"])
-def test_a_conflict_is_named_until_it_is_resolved(clash: Clash, how: str, make, newer):
+def test_a_conflict_is_reported_until_it_is_resolved(clash: Clash, how: str, make, newer):
     service = make(template=newer)
     file = clash(service.folder, newer)
     newer.release(NEWER)
@@ -81,8 +81,8 @@ def test_both_sides_of_a_conflict_are_in_the_file(make, newer):
 
 
 @pytest.mark.parametrize("clash", [same_lines, gone_in_the_template])
-def test_a_conflict_below_the_repositorys_top_is_named(clash: Clash, make, newer):
-    """Several services may lie in one repository."""
+def test_a_conflict_in_a_subfolder_of_the_repository_is_reported(clash: Clash, make, newer):
+    """A repository may contain several services."""
     service = make(template=newer)
     file = clash(service.folder, newer)
     newer.release(NEWER)
@@ -100,7 +100,7 @@ def test_a_conflict_below_the_repositorys_top_is_named(clash: Clash, make, newer
     assert f"In conflict, to be resolved by you:\n    {file}\n" in said
 
 
-def test_what_both_sides_added_alike_is_no_conflict(make, newer):
+def test_identical_additions_are_no_conflict(make, newer):
     service = make(template=newer)
     (newer.folder / "template/etc/limits.conf").write_text("one\n")
     newer.release(NEWER)
@@ -112,7 +112,7 @@ def test_what_both_sides_added_alike_is_no_conflict(make, newer):
     assert service.conflicts() == []
 
 
-def test_what_the_template_dropped_and_nobody_edited_goes(make, newer):
+def test_unedited_file_that_the_template_removed_is_deleted(make, newer):
     service = make(template=newer)
     newer.source(".envrc").unlink()
     newer.release(NEWER)
@@ -123,8 +123,8 @@ def test_what_the_template_dropped_and_nobody_edited_goes(make, newer):
     assert not (service.folder / ".envrc").exists()
 
 
-def test_an_update_that_can_not_be_finished_says_so(make, newer):
-    """Without the answers in git there is nothing to compare with; what was merged is merged."""
+def test_unfinished_update_is_reported(make, newer):
+    """Without the answers file in git, there is no base to compare with; Copier's merge is kept."""
     service = make(template=newer)
     file = same_lines(service.folder, newer)
     newer.release(NEWER)
@@ -139,8 +139,8 @@ def test_an_update_that_can_not_be_finished_says_so(make, newer):
 
 
 @pytest.mark.parametrize("how", ["inline", "rej"])
-def test_lock_waits_for_the_conflict_in_what_it_follows(how: str, make, newer):
-    """What uv says of a file with conflict markers explains nothing, and half a merge is not to be locked."""
+def test_lock_is_unchanged_while_pyproject_is_in_conflict(how: str, make, newer):
+    """For a file with conflict markers, uv's error message would be unclear."""
     service = make(template=newer)
     edit(newer.source("pyproject.toml"), ("fail_under = 100", "fail_under = 99"))
     newer.release(NEWER)
@@ -150,6 +150,6 @@ def test_lock_waits_for_the_conflict_in_what_it_follows(how: str, make, newer):
     said = service.update("--conflict", how, version=NEWER)
 
     assert service.conflicts() == ["pyproject.toml"]
-    assert "uv.lock is as it was: resolve the conflict in pyproject.toml, then run `uv lock`.\n" in said
+    assert "uv.lock is unchanged: resolve the conflict in pyproject.toml, then run `uv lock`.\n" in said
     assert "TOML" not in said
     assert "up to date" not in said

@@ -1,4 +1,4 @@
-"""No edit is lost."""
+"""Updates keep edits."""
 
 import tomllib
 
@@ -33,13 +33,13 @@ def lost(service: Service, edits: list[Edit]) -> list[str]:
 
 
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
-def test_an_edit_that_was_not_made_is_missed(edit, original):
-    """Else the other tests would show nothing."""
+def test_a_missing_edit_is_detected(edit, original):
+    """Otherwise the other tests would prove nothing."""
     services = [original(PRESENT, framework=framework).folder for framework in FRAMEWORKS]
     assert not edit.kept(next(filter(edit.applies, services)))
 
 
-# What they are made of matters here, and what they run on doesn't.
+# All combinations of framework and server; the platform doesn't matter here.
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.platform == KINDS[0].platform], ids=str)
 def test_an_update_keeps_every_edit(kind: Kind, make):
     service = make(kind.release, **kind.answers)
@@ -51,7 +51,7 @@ def test_an_update_keeps_every_edit(kind: Kind, make):
     assert lost(service, edits) == []
 
 
-def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
+def test_edits_merge_with_changes_of_each_shared_file(make, newer):
     service = make(template=newer)
     shared = {file for file, owner in owners(service).items() if owner == "shared"} - {".python-version"}
     for file in shared:
@@ -71,7 +71,7 @@ def test_edits_and_a_release_that_changes_each_shared_file_meet(make, newer):
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys([*OLDEST.values(), *NEWEST.values()]), ids=str)
-def test_edits_and_a_release_that_changes_each_requirement_meet(kind: Kind, make, newer):
+def test_edits_merge_with_changes_of_each_requirement(kind: Kind, make, newer):
     service = make(kind.release, newer, **kind.answers)
     edits = made_edits(service)
     choices = (newer.folder / "stacks").glob("*/*/*.toml")

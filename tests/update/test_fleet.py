@@ -1,4 +1,4 @@
-"""The report on many services is what really would happen, and happens to none of them."""
+"""The report on many services matches real updates, and changes no service."""
 
 import json
 import os
@@ -25,7 +25,7 @@ OLD, NEW = "v1000.0.0", "v1000.1.0"
 
 
 def report(command: str, template: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of docs/how-to/fleet.md on other folders."""
+    """Run a command of docs/how-to/fleet.md with other folders."""
     words = command.replace("gh:org/uv-docker-template", str(template)).split()
     assert words.pop() == "../services"
     return subprocess.run(
@@ -39,12 +39,12 @@ def report(command: str, template: Path, *folders: Path) -> subprocess.Completed
 
 
 def reports(result: subprocess.CompletedProcess[str]) -> dict[str, dict]:
-    """Give what the JSON says about each service, by the name of its folder."""
+    """Return the JSON report on each service, by the name of its folder."""
     return {Path(service["folder"]).name: service for service in json.loads(result.stdout)["services"]}
 
 
 def fingerprint(folder: Path) -> dict[str, tuple]:
-    """Tell all that could change in a folder, Git's own included."""
+    """Return times, modes and contents of all files in a folder, including Git's own."""
     return {
         str(path): (path.lstat().st_mtime_ns, path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
         for path in [folder, *folder.rglob("*")]
@@ -53,7 +53,7 @@ def fingerprint(folder: Path) -> dict[str, tuple]:
 
 @pytest.fixture(scope="module")
 def template(template_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the template with two releases, a pre-release after them, and one before them that can't be copied."""
+    """Return the template with two releases, a later pre-release, and an earlier release that can't be copied."""
     template = tmp_path_factory.mktemp("fleet") / "uv-docker-template"
     shutil.copytree(template_clone, template)
     questions = (template / "copier.yml").read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def conflict(service: Path) -> None:
     commit(service)
 
 
-def test_report_is_what_updates_do(template, make, without_uv, tmp_path):
+def test_report_matches_real_updates(template, make, without_uv, tmp_path):
     services = tmp_path / "services"
     for name, version, count in (("old", OLD, 10), ("new", NEW, 2)):
         made = make(tmp_path / name, version)
@@ -144,7 +144,7 @@ def test_report_is_what_updates_do(template, make, without_uv, tmp_path):
         }
 
 
-def test_one_odd_service_costs_the_others_nothing(template, make, tmp_path):
+def test_a_broken_service_does_not_affect_reports_on_others(template, make, tmp_path):
     services = tmp_path / "services"
     good = make(services / "good")
 
@@ -167,7 +167,7 @@ def test_one_odd_service_costs_the_others_nothing(template, make, tmp_path):
     git(services / "not-committed", "commit", "--quiet", "--allow-empty", "--message=Nothing")
     # Updated, and not committed yet.
     edit(shutil.copytree(good, services / "dirty") / ".copier-answers.yml", (OLD, NEW))
-    # Where the template lies for others; nobody asks there.
+    # Another URL of the template; it isn't accessed.
     change("other-address", r"_src_path: ", "_src_path: nowhere://")
     shutil.copytree(good, services / ".trash/thrown-away")
     shutil.copytree(good, services / "node_modules/example")
@@ -209,7 +209,7 @@ def test_one_odd_service_costs_the_others_nothing(template, make, tmp_path):
     assert {name for name in found if found[name]["uncommitted"]} == {"dirty"}
 
 
-def test_table_says_what_the_json_says(template, make, tmp_path):
+def test_table_matches_the_json(template, make, tmp_path):
     conflict(make(tmp_path / "clash"))
     make(tmp_path / "current", NEW)
     (make(tmp_path / "dirty") / "notes.txt").touch()
@@ -264,7 +264,7 @@ def test_a_folder_without_services_is_an_error(template, tmp_path):
     assert result.stderr == f"preview: no service of {template} lies in {tmp_path}\n"
 
 
-def test_a_template_is_known_by_each_of_its_addresses():
+def test_a_template_is_recognized_by_each_form_of_its_url():
     for url in (
         "gh:org/uv-docker-template",
         "gh:org/uv-docker-template.git",
@@ -289,7 +289,7 @@ def test_a_template_is_known_by_each_of_its_addresses():
         assert not same_template(url, "gh:org/uv-docker-template"), url
 
 
-def test_each_trace_of_a_conflict_counts(tmp_path):
+def test_each_form_of_a_conflict_is_found(tmp_path):
     git(tmp_path, "init", "--quiet")
     for name in ("rejected", "marked", "settled", "unmerged"):
         (tmp_path / name).write_text("=======\n")
@@ -310,7 +310,7 @@ def test_each_trace_of_a_conflict_counts(tmp_path):
     ("function", "argument", "reason"),
     [(os._exit, 3, "its process ended with exit status 3"), (time.sleep, 1000, "it took more than 1 s")],
 )
-def test_an_update_that_dies_or_hangs_is_given_up(function, argument, reason, monkeypatch):
+def test_an_update_that_crashes_or_hangs_fails(function, argument, reason, monkeypatch):
     monkeypatch.setattr(processes, "TIMEOUT", 1)
     with pytest.raises(PreviewError, match=f"^the update fails: {reason}$"):
         processes.run_in_process(function, argument)
@@ -329,7 +329,7 @@ def test_documented_json_has_the_fields_of_the_real_one(template, make, tmp_path
     assert fields(documented) == fields(real)
 
 
-def test_script_runs_what_the_tests_run():
+def test_script_pins_the_versions_of_the_tests():
     script = (TEMPLATE / "tools/preview.py").read_text(encoding="utf-8")
     metadata = tomllib.loads(
         script.partition("# /// script\n")[2].partition("# ///\n")[0].replace("# ", "").replace("#\n", "")

@@ -1,4 +1,4 @@
-"""An update that was interrupted is completed by the same commands."""
+"""The same commands complete an interrupted update."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from updating import CHECK, PRESENT, PUT_ASIDE, UPDATE, Service, Template
 
 NEWER = "1001.0.0"
 
-# Counts the calls of git, and kills all processes of the update at one of them.
+# Counts calls of git, and kills all processes of the update at a given one.
 COUNTING_GIT = """#!/bin/sh
 echo >> "$COUNT"
 [ "$(wc -l < "$COUNT")" = "$KILL_AT" ] && kill -KILL 0
@@ -21,7 +21,7 @@ exec {git} "$@"
 
 @pytest.fixture
 def service(make, newer: Template) -> Service:
-    """Make a service with an edit, and one that is in conflict with a newer release, and a file that git ignores."""
+    """Make a service with an edit, an edit that conflicts with a newer release, and a file that git ignores."""
     for file in ("Dockerfile", ".gitignore", "etc/healthcheck.py", "src/my_service/wsgi.py"):
         edit(newer.source(file), (r"\Z", "# Said by a newer release.\n"))
     (newer.folder / "template/.added").write_text("Said by a newer release.\n")
@@ -36,7 +36,7 @@ def service(make, newer: Template) -> Service:
 
 
 def update_killed_at(service: Service, call: int, scratch: Path) -> int:
-    """Update until so many calls of git; give the number of calls."""
+    """Run an update, and kill it at the given call of git; return the number of calls."""
     tools = scratch / "bin"
     if not tools.exists():
         tools.mkdir()
@@ -53,7 +53,7 @@ def update_killed_at(service: Service, call: int, scratch: Path) -> int:
             "PATH": f"{tools}{os.pathsep}{service.env['PATH']}",
             "COUNT": str(count),
             "KILL_AT": str(call),
-            "TMPDIR": str(scratch),  # What was killed doesn't tidy up.
+            "TMPDIR": str(scratch),  # A killed process leaves its temporary files.
         },
         start_new_session=True,
         capture_output=True,
@@ -93,7 +93,7 @@ def test_a_killed_update_is_completed_by_the_same_commands(service: Service, tmp
     assert half_done >= 2, "the kills came too early or too late to show anything"
 
 
-def test_a_services_documents_have_the_same_commands(original):
+def test_documents_of_a_service_have_the_same_commands(original):
     document = original(PRESENT).text("docs/updating.md")
 
     assert f"$ {PUT_ASIDE}\n$ uvx " in document
@@ -101,7 +101,7 @@ def test_a_services_documents_have_the_same_commands(original):
     assert f"$ {CHECK}\n" in document
 
 
-def test_what_was_not_committed_is_put_aside(make):
+def test_uncommitted_changes_are_put_aside(make):
     service = make()
     edit(service.folder / "README.md", (r"\A# My Service", "# Our Service"))
     (service.folder / "notes.txt").write_text("Ours\n")
@@ -116,7 +116,7 @@ def test_what_was_not_committed_is_put_aside(make):
     assert service.files() == before
 
 
-def test_a_template_that_can_not_be_reached_leaves_all_as_it_was(service: Service, newer: Template):
+def test_unreachable_template_leaves_the_service_unchanged(service: Service, newer: Template):
     before = state(service)
     newer.folder.rename(newer.folder.with_name("elsewhere"))
 
@@ -125,8 +125,8 @@ def test_a_template_that_can_not_be_reached_leaves_all_as_it_was(service: Servic
     assert state(service) == before
 
 
-def test_a_lock_that_could_not_be_made_is_made_by_the_same_commands(make, user_env: dict[str, str]):
-    """Without uv, and then without a way to the package index."""
+def test_missing_lock_is_made_by_the_same_commands(make, user_env: dict[str, str]):
+    """First without uv, then without access to the package index."""
     service = make()
     online = Service(service.folder, user_env)
     for offline in (service, Service(service.folder, {**user_env, "UV_OFFLINE": "1", "UV_CACHE_DIR": "/nonexistent"})):

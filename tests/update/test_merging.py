@@ -1,4 +1,4 @@
-"""What lines alone would leave in conflict is merged, and nothing else."""
+"""Neighbouring changes are merged; changes of the same line or item stay a conflict."""
 
 import pytest
 from merging import merge
@@ -17,7 +17,7 @@ def pyproject(*requirements: str, end: str = "") -> str:
     return PYPROJECT.format("\n    ".join(f'"{requirement}",' for requirement in requirements)) + end
 
 
-def test_neighbours_in_a_list_are_merged_each_by_itself():
+def test_neighbouring_list_items_are_merged_separately():
     ours = pyproject("attrs>=1", "flask[async]>=3", "httpx>=1", "uwsgi>=2")
     theirs = pyproject("attrs>=2", "flask>=3", "granian>=2")
 
@@ -25,14 +25,14 @@ def test_neighbours_in_a_list_are_merged_each_by_itself():
     assert merge(ours, pyproject("attrs>=1", "flask>=3", "uwsgi>=2"), theirs, ".toml") == (merged, False)
 
 
-def test_a_list_in_an_order_of_its_own_keeps_it():
+def test_unsorted_list_keeps_its_order():
     ours = pyproject("flask>=3", "attrs>=1", "httpx>=1")
 
     merged = pyproject("flask>=3", "attrs>=2", "httpx>=1")
     assert merge(ours, pyproject("attrs>=1", "flask>=3"), pyproject("attrs>=2", "flask>=3"), ".toml") == (merged, False)
 
 
-def test_what_both_sides_changed_is_a_conflict():
+def test_item_that_both_sides_changed_is_a_conflict():
     base = pyproject("flask>=3")
 
     for ours in (pyproject("flask==3.1"), pyproject("attrs>=1")):
@@ -53,11 +53,11 @@ def test_what_both_sides_changed_is_a_conflict():
         ("# why\na = 2\nb = 1\n", "a = 1\nb = 1\n", "a = 2\nb = 1\n"),
     ],
 )
-def test_neighbouring_lines_are_merged_each_by_itself(ours: str, theirs: str, merged: str):
+def test_neighbouring_lines_are_merged_separately(ours: str, theirs: str, merged: str):
     assert merge(ours, "# why\na = 1\nb = 1\n", theirs, ".ini") == (merged, False)
 
 
-def test_a_line_that_both_sides_changed_is_a_conflict_beside_neighbours():
+def test_line_that_both_sides_changed_is_a_conflict_next_to_merged_ones():
     merged, conflict = merge("# why\na = 2\nb = 1\n", "# why\na = 1\nb = 1\n", "# reason\na = 3\nb = 2\n", ".ini")
 
     assert conflict
@@ -65,7 +65,7 @@ def test_a_line_that_both_sides_changed_is_a_conflict_beside_neighbours():
     assert "\na = 3\n" in merged
 
 
-def test_what_was_appended_stays_in_its_section():
+def test_appended_lines_stay_in_their_section():
     line, table = '"migrations/**" = ["E"]\n', "\n# Ours\n[tool.ours]\nanswer = 42\n"
     base = pyproject("flask>=3")
 
@@ -87,5 +87,5 @@ def test_sections_at_the_end_of_a_document_follow_each_other():
     assert (merged, conflict) == ("# A\n\nc\n\n## Theirs\n\n## Ours\n", False)
 
 
-def test_what_is_no_text_is_left_to_the_user():
+def test_binary_file_stays_in_conflict():
     assert merge("\0ours", "\0base", "\0theirs", ".bin") == ("\0ours", True)

@@ -1,4 +1,4 @@
-"""Each file has an owner, and an update keeps to it."""
+"""Updates respect the owner of each file: the team, the template, or both."""
 
 import pytest
 from history import KINDS, Kind
@@ -22,7 +22,7 @@ def append(file, line: str) -> None:
 
 
 @pytest.mark.parametrize("kind", {(kind.framework, kind.server): kind for kind in KINDS}.values(), ids=str)
-def test_what_the_table_names_is_there(kind: Kind, original):
+def test_files_that_the_table_names_exist(kind: Kind, original):
     service = original(PRESENT, **kind.answers)
     (yours, template) = (
         [line for line in service.text("docs/updating.md").splitlines() if line.startswith(f"| {owner} |")]
@@ -33,7 +33,7 @@ def test_what_the_table_names_is_there(kind: Kind, original):
     assert [name for name in named if not list(service.folder.glob(name))] == []
 
 
-def test_each_file_that_an_update_overwrites_says_so(original):
+def test_files_that_an_update_overwrites_carry_a_notice(original):
     service = original(PRESENT, license="MIT")
 
     says_so = {file for file in service.files() if SAYS_SO in service.text(file)}
@@ -41,7 +41,7 @@ def test_each_file_that_an_update_overwrites_says_so(original):
     assert says_so == {file for file, owner in owners(service).items() if owner == "the template's"}
 
 
-def test_yours_are_never_touched_again(make, newer):
+def test_files_of_the_team_are_never_changed(make, newer):
     service = make(template=newer)
     for file in ["tests/test_config.py", *YOURS]:
         append(newer.source(file), "# The template's")
@@ -76,7 +76,7 @@ def test_hooks_of_an_older_service_stay_and_deleted_ones_do_not_come_back(make, 
     assert not (present.folder / HOOKS).exists()
 
 
-def test_the_templates_are_overwritten_and_the_edits_are_named(make, newer):
+def test_files_of_the_template_are_overwritten_and_edits_reported(make, newer):
     service = make(template=newer)
     for file in THE_TEMPLATES:
         append(newer.source(file), "# The template's")
@@ -97,13 +97,13 @@ def test_the_templates_are_overwritten_and_the_edits_are_named(make, newer):
         assert service.text(file).endswith("# The template's\n")
         assert "# Ours" not in service.text(file)
     assert ours.read_text() == "# Ours\n"
-    assert "etc/healthcheck.py is back" in said
+    assert "etc/healthcheck.py was restored" in said
     for file in (THE_TEMPLATES[0], THE_TEMPLATES[2]):
-        assert f"{file} is the template's again. Your version: `git show HEAD:./{file}`" in said
+        assert f"{file} was overwritten: it belongs to the template. Your version: `git show HEAD:./{file}`" in said
         assert "# Ours" in git(service.folder, "show", f"HEAD:./{file}")
 
 
-def test_edits_of_the_templates_that_an_update_does_not_change_are_overwritten_too(make):
+def test_edits_of_unchanged_template_files_are_overwritten_too(make):
     service = make()
     before = service.files()
     append(service.folder / "docker-entrypoint.sh", "# Ours")
@@ -133,7 +133,7 @@ def test_shared_files_are_merged_and_stay_deleted(make, newer):
     assert not (service.folder / ".envrc").exists()
 
 
-def test_what_a_service_needs_to_start_stays(make, newer):
+def test_required_settings_are_kept(make, newer):
     service = make(template=newer)
     append(newer.source("tests/container/conftest.py"), "# The template's")
     newer.release("1001.0.0")

@@ -1,4 +1,4 @@
-"""What a release must not do to services of the last one; and that these checks notice when it does."""
+"""What a release must not do to services of the last one, and tests of these checks."""
 
 import re
 from collections.abc import Callable
@@ -29,9 +29,9 @@ def test_edits_move_with_their_files(kind, template: Template, make):
 def changed_by_questions(
     template: Template, make: Callable[..., Service], version: str, last: str, **answers: str
 ) -> list[str]:
-    """Name the new questions whose defaults change a service that was made before they were asked.
+    """Return the new questions whose defaults change an existing service.
 
-    What such a default changes, another answer doesn't; all that a release changes otherwise comes with any answer.
+    Changes from such a default don't occur with another answer; all other changes of a release occur with any answer.
     """
 
     def changes(*options: str) -> set[tuple[str, str]]:
@@ -54,7 +54,7 @@ def changed_by_questions(
 
 
 def new_questions(template: Template, version: str, last: str) -> dict[str, dict]:
-    """Give the questions that came after the last release, without those that only compute."""
+    """Return the questions that are new since the last release, without computed values."""
     new, old = (yaml.safe_load(template.show(release, "copier.yml")) for release in (version, last))
     return {
         name: question
@@ -64,7 +64,7 @@ def new_questions(template: Template, version: str, last: str) -> dict[str, dict
 
 
 def other_answers(name: str, question: dict) -> list[str]:
-    """Give the answers that aren't the default; for a question without choices, the one in OTHER_ANSWERS."""
+    """Return the answers that aren't the default; for a question without choices, the one in OTHER_ANSWERS."""
     choices = ["true", "false"] if question.get("type") == "bool" else question.get("choices", [])
     if isinstance(choices, str):  # An expression
         choices = []
@@ -75,7 +75,7 @@ def other_answers(name: str, question: dict) -> list[str]:
 
 
 def lines(service: Service) -> set[tuple[str, str]]:
-    """Give each line of each file, and each file; but of the answers none."""
+    """Return each file, and each of its lines, except for the answers file."""
     return {
         (file, line)
         for file in service.files().keys() - {".copier-answers.yml"}
@@ -84,7 +84,7 @@ def lines(service: Service) -> set[tuple[str, str]]:
 
 
 def left_behind(template: Template, make: Callable[..., Service], version: str, last: str, **answers: str) -> list[str]:
-    """Name the files that a release moves or removes, but not the edits in them."""
+    """Return the files that a release moves or removes without keeping the edits in them."""
     service = make(last, template, **answers)
     before = service.files().keys()
     service.update(version=version)
@@ -102,7 +102,7 @@ def left_behind(template: Template, make: Callable[..., Service], version: str, 
     return sorted(file for file in vanished if f"# {file}: {OURS}" not in kept)
 
 
-# --- These checks notice ----------------------------------------------------------------------
+# --- Tests of these checks --------------------------------------------------------------------
 
 
 QUESTIONS = """
@@ -140,7 +140,7 @@ unknown_text:
 """
 
 
-def test_defaults_that_change_services_are_noticed(make, newer, monkeypatch):
+def test_defaults_that_change_services_are_detected(make, newer, monkeypatch):
     config = newer.folder / "copier.yml"
     config.write_text(f"{config.read_text(encoding='utf-8')}\n{QUESTIONS}", encoding="utf-8")
     dockerfile = newer.source("Dockerfile")
@@ -168,14 +168,14 @@ def move_in_template(template: Template) -> None:
     source.unlink()
 
 
-def test_a_file_that_moves_without_its_edits_is_noticed(make, newer):
+def test_a_file_that_moves_without_its_edits_is_detected(make, newer):
     move_in_template(newer)
     newer.release(NEWER)
 
     assert left_behind(newer, make, NEWER, PRESENT) == ["etc/uwsgi.ini"]
 
 
-def test_a_file_that_is_removed_with_its_edits_is_noticed(make, newer):
+def test_a_file_that_is_removed_with_its_edits_is_detected(make, newer):
     newer.source(".envrc").unlink()
     newer.release(NEWER)
 

@@ -1,4 +1,4 @@
-"""Cutting a release: all of it, or nothing."""
+"""Cutting a release: a failing step undoes all others."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ from support import git
 
 @pytest.fixture
 def clone(template_clone: Path, tmp_path: Path) -> Path:
-    """Give a clone of the template with something to release, and no tags."""
+    """Return a clone of the template with an unreleased change, and without tags."""
     clone = tmp_path / "clone"
     shutil.copytree(template_clone, clone)
     (clone / "CHANGELOG.md").write_text("# Changes\n\n## Unreleased\n\n### Added\n\n- Wings.\n\n## 0.1.0\n\nFeet.\n")
@@ -34,7 +34,7 @@ def release(clone: Path, version: str, check: str = "true") -> subprocess.Comple
 
 
 def refused(clone: Path, version: str, check: str = "true") -> str:
-    """Give the reason, after checking that nothing was done."""
+    """Return the reason of a refusal, after checking that nothing was changed."""
 
     def state() -> tuple[str, ...]:
         return tuple(git(clone, *command) for command in (["show-ref"], ["status", "--porcelain"], ["stash", "list"]))
@@ -82,7 +82,7 @@ def test_a_tag_counts_as_a_release(clone):
     assert "is not above 0.10.0" in refused(clone, "0.9.0")
 
 
-def test_uncommitted_changes_are_no_release(clone):
+def test_uncommitted_changes_prevent_a_release(clone):
     (clone / "new.txt").write_text("")
     assert "new.txt" in refused(clone, "0.2.0")
 
@@ -92,15 +92,15 @@ def test_only_main_is_released(clone):
     assert 'this is "feature"' in refused(clone, "0.2.0")
 
 
-def test_what_fails_its_tests_is_no_release(clone):
+def test_failing_tests_prevent_a_release(clone):
     assert "`false` failed" in refused(clone, "0.2.0", check="false")
 
 
-def test_tests_know_the_release(clone):
+def test_tests_run_after_the_release_is_recorded(clone):
     assert release(clone, "0.2.0", check="grep --quiet '^.0.2.0. = ' releases.toml").returncode == 0
 
 
-def test_tests_that_change_the_tree_are_no_proof(clone):
+def test_tests_that_change_the_working_tree_prevent_a_release(clone):
     assert "changed the working tree" in release(clone, "0.2.0", check="touch new.txt").stderr
 
 
@@ -111,8 +111,8 @@ def test_edits_made_meanwhile_are_kept(clone):
 
 
 @pytest.mark.parametrize("hook", ["pre-commit", "reference-transaction"])
-def test_a_step_that_fails_takes_the_others_back(clone, hook):
-    """The changelog's commit and the tag are there when the second commit fails."""
+def test_a_failing_step_undoes_the_others(clone, hook):
+    """The commit of the change log and the tag exist when the second commit fails."""
     script = clone / ".git/hooks" / hook
     condition = {
         "pre-commit": "git tag --list v0.2.0 | grep --quiet .",

@@ -1,4 +1,4 @@
-"""A package that gets another name keeps its edits, and goes on getting the template's changes."""
+"""A renamed package keeps its edits, and gets the template's changes."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ NEWER = "1001.0.0"
 
 
 def rename(service: Service, *, answers: bool) -> None:
-    """Rename the package the way that people do, perhaps in the answers as well."""
+    """Rename the package by hand, optionally in the answers, too."""
     git(service.folder, "mv", "src/my_service", "src/orders")
     for file in service.files():
         if b"my_service" in (service.folder / file).read_bytes() and (answers or file != ".copier-answers.yml"):
@@ -48,7 +48,7 @@ def way(request: pytest.FixtureRequest):
 
 
 def edit_first(service: Service) -> None:
-    """Make edits in files of each kind, before the package is renamed."""
+    """Edit files of each kind before the package is renamed."""
     edit(service.folder / "src/my_service/wsgi.py", (r"\Z", "\n\nOURS = 1\n"))
     edit(service.folder / "src/my_service/app.py", (r"\Z", "\n\nOURS = 1\n"))
     edit(service.folder / "tests/test_app.py", (r"(?<=import version\n)", "import my_service.greetings\n"))
@@ -92,7 +92,7 @@ def test_a_renamed_package_is_merged(way, make, newer):
 
 
 @pytest.mark.parametrize("way", [by_hand, by_the_update])
-def test_a_conflict_in_a_renamed_package_is_named(way, make, newer):
+def test_a_conflict_in_a_renamed_package_is_reported(way, make, newer):
     service = make(template=newer)
     change_template(newer)
     edit(service.folder / "src/my_service/wsgi.py", (r'\A"""[^\n]*\n', '"""Said by us."""\n'))
@@ -109,13 +109,13 @@ def test_a_conflict_in_a_renamed_package_is_named(way, make, newer):
 @pytest.mark.parametrize(
     ("name", "ignored", "message"),
     [
-        ("orders", "", "src/my_service can't become src/orders, which is there"),
-        ("orders", "src/orders/\n", "src/orders is in the way of src/my_service"),
+        ("orders", "", "src/my_service can't be moved to src/orders, which exists"),
+        ("orders", "src/orders/\n", "src/my_service can't be moved to src/orders: an untracked src/orders exists"),
         ("class", "", '"class" is a Python keyword'),
-        ("../orders", "", '"../orders" begins with no letter'),
+        ("../orders", "", '"../orders" doesn\'t begin with a letter'),
     ],
 )
-def test_a_name_that_can_not_be_had_leaves_all_as_it_was(name: str, ignored: str, message: str, make):
+def test_an_unusable_name_leaves_the_service_unchanged(name: str, ignored: str, message: str, make):
     service = make()
     (service.folder / ".git/info/exclude").write_text(ignored)
     (service.folder / "src/orders").mkdir()
@@ -130,8 +130,8 @@ def test_a_name_that_can_not_be_had_leaves_all_as_it_was(name: str, ignored: str
     assert service.files() == before
 
 
-def test_a_new_name_typed_during_the_update_is_refused_with_the_cure(make):
-    """The folder can't be moved any more: the edits in it would be lost."""
+def test_a_new_name_typed_during_the_update_is_refused_with_a_hint(make):
+    """At that time the folder can't be moved any more, so edits in it would be lost."""
     service = make()
     edit(service.folder / "src/my_service/wsgi.py", (r"\Z", "# Ours\n"))
     service.commit()
@@ -144,7 +144,7 @@ def test_a_new_name_typed_during_the_update_is_refused_with_the_cure(make):
 
 
 def type_into(service: Service, command: str, keys: bytes) -> str:
-    """Run a command on a terminal of its own, type once it asks, and leave at its answer; give what it wrote."""
+    """Run a command in a new terminal, type *keys* at the prompt, and interrupt it at the error; return its output."""
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))
     env = {**service.env, "TERM": "xterm"}
@@ -155,7 +155,7 @@ def type_into(service: Service, command: str, keys: bytes) -> str:
         with suppress(OSError):
             while chunk := os.read(terminal, 65536).decode(errors="replace"):
                 seen += chunk
-                if "\x1b[6n" in chunk:  # It asks where the cursor is.
+                if "\x1b[6n" in chunk:  # It requests the cursor's position.
                     os.write(terminal, b"\x1b[1;1R")
                 if keys and "Import package name" in seen:
                     os.write(terminal, keys)

@@ -1,4 +1,4 @@
-"""A service that nobody edited becomes what a fresh copy is."""
+"""An update makes an unedited service equal to a new one."""
 
 import pytest
 from history import KINDS, Kind
@@ -20,5 +20,5 @@ def test_untouched_service_becomes_a_fresh_copy(kind: Kind, make, original):
     assert service.conflicts() == []
     yours = {file for file, owner in owners(fresh).items() if owner == "yours"}
     others = {file: content for file, content in fresh.files().items() if file not in yours}
-    # What a service of this kind begins with today, an older one doesn't get.
+    # Updates neither change nor add the team's files.
     assert service.files() == others | {file: before[file] for file in yours & before.keys()}

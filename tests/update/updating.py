@@ -1,4 +1,4 @@
-"""A template with releases, and services that are updated from it the way that the README says."""
+"""A template with releases, and services that are updated with the README's commands."""
 
 import re
 import shlex
@@ -24,39 +24,39 @@ PRESENT = "1000.0.0"
 
 @dataclass
 class Service:
-    """A service, committed."""
+    """A committed service."""
 
     folder: Path
     env: Mapping[str, str]
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command line in the service, whether or not it fails."""
+        """Run a command line in the service; it may fail."""
         return subprocess.run(
             command, shell=True, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
         )
 
     def update(self, *options: str, version: str = PRESENT) -> str:
-        """Update to a version; give what the user sees."""
+        """Update to a version; return the messages."""
         update = self.run(self.update_command(*options, version=version))
         assert update.returncode == 0, update.stderr
         return update.stderr
 
     def update_command(self, *options: str, version: str = PRESENT) -> str:
-        """Give the README's command, for the Copier of these tests and without questions."""
+        """Return the README's command, with the tests' Copier and without questions."""
         return f"{sys.executable} -m {UPDATE} {shlex.join(['--defaults', f'--vcs-ref=v{version}', *options])}"
 
     def conflicts(self) -> list[str]:
-        """Give what the documented check names; it fails if that is anything."""
+        """Return the files that the documented check lists; it has to fail if there are any."""
         check = self.run(CHECK)
         assert check.returncode == bool(check.stdout)
         return check.stdout.splitlines()
 
     def commit(self, message: str = "Edit") -> None:
-        """Commit all that is there."""
+        """Commit all files."""
         commit(self.folder, message)
 
     def files(self) -> dict[str, tuple[bool, bytes]]:
-        """Give all files that git would commit: whether they are executable, and what is in them."""
+        """Return the mode (executable or not) and the content of all files that git would commit."""
         paths = git(self.folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
         return {
             name: (bool(path.stat().st_mode & 0o100), path.read_bytes())
@@ -65,7 +65,7 @@ class Service:
         }
 
     def text(self, file: str) -> str:
-        """Give what is in a file."""
+        """Return the text of a file."""
         return (self.folder / file).read_text(encoding="utf-8")
 
 
@@ -77,7 +77,7 @@ class Template:
 
     @classmethod
     def with_releases(cls, clone: Path, folder: Path) -> Self:
-        """Copy a clone, and tag each release there, its present state being the newest."""
+        """Copy a clone, and tag each release in it, with its current state as the newest."""
         shutil.copytree(clone, folder)
         for tag in git(folder, "tag").split():
             git(folder, "tag", "--delete", tag)
@@ -96,7 +96,7 @@ class Template:
         return Service(folder, env)
 
     def source(self, file: str) -> Path:
-        """Give what a default service's file is rendered from."""
+        """Return the template's file from which a file of the default service is rendered."""
         for choice in make_stack("debian-13", "flask", "uwsgi", "my_service")["files"]:
             if choice["path"] == file:
                 return self.folder / choice["source"]
@@ -115,17 +115,17 @@ class Template:
         return rendered[file]
 
     def show(self, version: str, file: str) -> str:
-        """Give one of the template's own files as a release has it."""
+        """Return the text of a template's file in a release."""
         return git(self.folder, "show", f"v{version}:{file}")
 
     def release(self, version: str) -> None:
-        """Release what was changed in the folder."""
+        """Commit and tag all changes as a release."""
         commit(self.folder, f"Release {version}")
         git(self.folder, "tag", f"v{version}")
 
 
 def owners(service: Service) -> dict[str, str]:
-    """Tell whose each file of an unedited service is, as its documents do: "yours", "the template's" or "shared"."""
+    """Return the owner of each file of an unedited service by its documents: "yours", "the template's" or "shared"."""
     rows = re.findall(r"^\| (yours|the template's|shared) \| (.*?) \|", service.text("docs/updating.md"), re.MULTILINE)
     patterns = {owner: re.findall("`(.*?)`", files) for owner, files in rows}
     patterns["shared"].append("*")

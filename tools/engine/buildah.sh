@@ -8,8 +8,8 @@ buildah() { # ARGS...
   provision
   install_in_root buildah netavark
   unlock
-  # `docker-daemon:` means /run/docker.sock, whatever DOCKER_HOST says, so `enter` mounts the socket of the engine that
-  # answers there. Without an engine, Buildah can do everything else.
+  # `docker-daemon:` means /run/docker.sock, whatever DOCKER_HOST is, so `enter` mounts the socket of the running
+  # engine there. Without an engine, Buildah can do everything else.
   if which_engine >/dev/null; then
     use_engine
     DAEMON_SOCKET=$(docker context inspect --format '{{.Endpoints.docker.Host}}')

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Used by all parts: where data lies, messages, the lock, and checks of the machine.
+# Used by all parts: the data folder, messages, the lock, and checks of the machine.
 
 HOME_DIR=$(realpath -m "${ENGINE_HOME:-/var/tmp/uv-docker-template-engine}")
 # pip doesn't read SSL_CERT_FILE.

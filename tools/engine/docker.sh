@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The container engine: which one answers, and the private one's start and stop.
+# The container engine: which one is running, and the private one's start and stop.
 
 SOCKET=unix://$HOME_DIR/docker.sock
 # Bridge and network depend on the home, so that engines with different homes don't share them.
@@ -24,22 +24,22 @@ which_engine() { # prints: ordinary|private VERSION
 
 use_engine() {
   local found
-  found=$(which_engine) || die "no engine answers: run '$0 start'"
+  found=$(which_engine) || die "no engine is running: run '$0 start'"
   if [[ $found == private* ]]; then use_private; fi
 }
 
 status() {
   local found
-  found=$(which_engine) || die "no engine answers"
+  found=$(which_engine) || die "no engine is running"
   case $found in
-    ordinary*) echo "the ordinary engine answers: ${found#* }" ;;
-    private*) echo "the private engine answers: ${found#* } at $SOCKET" ;;
+    ordinary*) echo "the ordinary engine is running: ${found#* }" ;;
+    private*) echo "the private engine is running: ${found#* } at $SOCKET" ;;
   esac
 }
 
 print_env() {
   local found
-  found=$(which_engine) || die "no engine answers: run '$0 start'"
+  found=$(which_engine) || die "no engine is running: run '$0 start'"
   [[ $found == private* ]] || return 0
   # shellcheck disable=SC2016 # $PATH is for the shell that evaluates this
   printf 'export DOCKER_HOST=%q\nexport DOCKER_CONFIG=%q\nexport PATH=%q:"$PATH"\n' \
@@ -48,10 +48,10 @@ print_env() {
 
 start() {
   local found
-  if found=$(which_engine); then say "nothing to do: the $found engine answers"; return; fi
+  if found=$(which_engine); then say "nothing to do: the engine is running ($found)"; return; fi
   check_machine
   lock
-  if found=$(which_engine); then say "nothing to do: the $found engine answers"; return; fi
+  if found=$(which_engine); then say "nothing to do: the engine is running ($found)"; return; fi
   provision
   if ! is_running dockerd; then start_dockerd; fi
   wait_for_process dockerd private_version

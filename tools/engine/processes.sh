@@ -30,7 +30,7 @@ wait_for_process() { # NAME COMMAND...
   done
   show_log_end "$HOME_DIR/$name.log"
   stop_process "$name"
-  die "$name does not answer; the end of its log is above (log: $HOME_DIR/$name.log)"
+  die "$name does not respond; the end of its log is above (log: $HOME_DIR/$name.log)"
 }
 
 # Stop a process with SIGTERM, and with SIGKILL after 40 s.

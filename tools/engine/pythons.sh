@@ -4,7 +4,7 @@
 PYTHON_LIBRARIES="libbz2-1.0 libexpat1 libffi8 liblzma5 libncursesw6 libreadline8t64 libsqlite3-0 libssl3t64 libtinfo6
   libuuid1 libzstd1 zlib1g"
 
-# Print the path of a Python for this machine. The machine's C library may be too old for it: it comes with Debian 13's.
+# Print the path of a Python for this machine. It comes with Debian 13's C library: the machine's may be too old.
 python() { # VERSION
   [[ ${1:-} == 3.14 ]] || usage
   check_system
@@ -22,7 +22,7 @@ python() { # VERSION
   echo "$dir/bin/python$1"
 }
 
-# Replace the program by a script that starts it with the libraries beside it.
+# Replace the program with a script that starts it with the libraries next to it.
 wrap_python() { # pythonVERSION FOLDER its final FOLDER
   local python=$1 folder=$2 final=$3 libraries
   libraries=$(cd "$folder" && dirname libraries/usr/lib/*/libc.so.6)

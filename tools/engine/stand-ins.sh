@@ -52,7 +52,7 @@ make_stand_in() { # IMAGE TAR
       [[ -f $tar ]] || uv_tar "${image##*:}" "$tar"
       import_tar "$image" "$tar" 'ENTRYPOINT ["/uv"]' 'WORKDIR /io'
       ;;
-    *) die "$image is not here, cannot be pulled, and has no stand-in." \
+    *) die "$image is not present, cannot be pulled, and has no stand-in." \
       "There are some for the base images of all platforms and for ghcr.io/astral-sh/uv:VERSION" ;;
   esac
 }

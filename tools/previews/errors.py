@@ -1,4 +1,4 @@
-"""What keeps a preview from being made."""
+"""Errors of previews."""
 
 
 class PreviewError(Exception):

@@ -1,4 +1,4 @@
-"""Services: where they are, and what Copier's answers file says about each."""
+"""Services: where they are, and the template and version in the answers file of each."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The template: its URL in all spellings, and its newest release."""
+"""The template: the forms of its URL, and its newest release."""
 
 import re
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""The settings that the service can't start without, as example.env has them."""
+"""The example values of required settings, from example.env."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,10 @@ FILE = "example.env"
 
 
 def example_settings() -> dict[str, str]:
-    """Read example.env as `docker run --env-file` does: values are taken literally, quotes and $ too. It may be missing."""
+    """Read example.env, which may be missing, as `docker run --env-file` does.
+
+    Values are literal, including quotes and $.
+    """
     file = Path(__file__).parents[2] / FILE
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     settings = {}

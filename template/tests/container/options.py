@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""What tests/container.toml, which may be missing, says of the service's containers."""
+"""Options for containers, from tests/container.toml, which may be missing."""
 
 import inspect
 import tomllib
@@ -11,7 +11,7 @@ from python_on_whales import docker
 
 
 def run_options(service: Path) -> dict[str, Any]:
-    """Give what tests/container.toml adds to docker.run."""
+    """Return the options for docker.run in tests/container.toml."""
     options = container_options(service)
     run = options.pop("run", {})
     options.pop("ready", None)
@@ -19,12 +19,12 @@ def run_options(service: Path) -> dict[str, Any]:
 
 
 def is_ready(service: Path) -> bool:
-    """Say whether /readyz passes, by tests/container.toml."""
+    """Return whether tests/container.toml expects /readyz to pass."""
     return bool(container_options(service).get("ready", True))
 
 
 def container_options(service: Path) -> dict[str, Any]:
-    """Read tests/container.toml."""
+    """Read and check tests/container.toml."""
     name = "tests/container.toml"
     file = service / name
     text = file.read_text(encoding="utf-8") if file.exists() else ""
@@ -44,5 +44,5 @@ def container_options(service: Path) -> dict[str, Any]:
 
 
 def refuse(file: str, reason: str) -> NoReturn:
-    """End the test with what is wrong in a file."""
+    """Fail the test with the error in a file."""
     pytest.fail(f"{file}: {reason}", pytrace=False)

@@ -12,7 +12,7 @@ import time
 while True:
     time.sleep(1)
 """
-# Finishes what it does when it is stopped.
+# Exits cleanly when it is stopped.
 HANDLER = """
 import signal
 import sys
@@ -28,7 +28,7 @@ print('{"event": "ready"}', flush=True)
 while True:
     signal.pause()
 """
-# Leaves a process without a parent, and ends when nothing is left of that one.
+# Creates an orphaned process, and exits when that has been reaped.
 ORPHAN = """
 import os
 import sys
@@ -80,7 +80,7 @@ def test_server_is_healthy_under_an_init_of_the_engine(run: Run) -> None:
         wait_until(container, "healthy")
 
 
-def test_command_gets_its_arguments_and_gives_its_status(run: Run) -> None:
+def test_command_gets_its_arguments_and_sets_the_exit_status(run: Run) -> None:
     script = "import sys; print(sys.argv[1:]); sys.exit(7)"
 
     assert output(run, "python", "-c", script, "$HOME *", "") == (
@@ -95,7 +95,7 @@ def test_command_may_use_a_terminal(run: Run) -> None:
     assert (status, shown.split()) == (0, ["True", "True"])
 
 
-def test_command_that_does_not_exist_is_named(run: Run) -> None:
+def test_unknown_command_is_reported(run: Run) -> None:
     status, log = output(run, "no-such-command")
 
     assert status == 127

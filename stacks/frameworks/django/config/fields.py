@@ -1,4 +1,4 @@
-    # Signs sessions and the like. No default: whoever knows it can be anybody.
+    # Signs sessions and links. No default: with a known key, anyone could forge them.
     secret_key: Secret = environ.var("", converter=Secret, validator=secret)
     debug: bool = environ.bool_var(False)
     csrf_trusted_origins: list[str] = environ.var("", converter=comma_separated)
@@ -6,6 +6,6 @@
     database_url: Secret = environ.var(
         "sqlite:///db.sqlite3", converter=Secret, validator=database_url
     )
-    # Where the build of the image collects static files. Without it, as in tests and
-    # local work, they are served from where they lie.
+    # The folder where the image's build collects static files. If it isn't set, as in
+    # tests and local work, they are served from the apps' folders.
     static_root: str = environ.var("")

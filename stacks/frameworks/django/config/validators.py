@@ -7,10 +7,10 @@ def secret(_: object, attribute: Attribute[str], value: str) -> None:
 
 
 def database_url(_: object, attribute: Attribute[str], value: str) -> None:
-    """Refuse what names no database. The error doesn't show it: it holds a password."""
+    """Refuse an invalid URL, without its value in the error: it has a password."""
     try:
         dj_database_url.parse(value)
     except ValueError as error:
-        raise ValueError(f"{attribute.name.upper()} is no use: {error}") from None
+        raise ValueError(f"{attribute.name.upper()} is invalid: {error}") from None
 
 

@@ -1,3 +1,3 @@
-    # access.py logs requests: of what Django says of them, why one failed is left.
-    logging.getLogger("django.request").addFilter(_tells_why_it_failed)
+    # access.py logs requests: of Django's own messages, keep only exceptions.
+    logging.getLogger("django.request").addFilter(_has_exception)
     logging.getLogger("django.server").setLevel("CRITICAL")

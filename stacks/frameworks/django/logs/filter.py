@@ -1,4 +1,4 @@
 
 
-def _tells_why_it_failed(record: logging.LogRecord) -> bool:
+def _has_exception(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR and record.exc_info is not None

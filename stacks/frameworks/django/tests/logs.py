@@ -1,4 +1,4 @@
-def test_of_a_request_django_logs_only_why_it_failed(
+def test_django_logs_only_exceptions_of_requests(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("DEBUG", "json")

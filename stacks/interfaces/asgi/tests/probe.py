@@ -3,7 +3,7 @@ def refuse() -> None:
 
 
 def probe(path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """Probe an application that refuses everything; give status, headers and body."""
+    """Send a probe to an application that refuses all requests; return the response."""
     app = FastAPI(dependencies=[Depends(refuse)])
     app.add_api_route("/", refuse)
     client = TestClient(Probes(app), base_url="http://10.1.2.3:8000")

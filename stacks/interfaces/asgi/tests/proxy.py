@@ -1,12 +1,12 @@
 
 
-def test_lines_of_one_header_are_one_list() -> None:
+def test_repeated_headers_are_joined() -> None:
     lines = {"X-Forwarded-For": "6.6.6.6\n192.0.2.1"}
 
     assert receive(headers=lines)[0] == "192.0.2.1"
 
 
-def test_a_websocket_has_a_scheme_of_its_own() -> None:
+def test_scheme_of_a_websocket_is_wss() -> None:
     headers = {"X-Forwarded-Proto": "https"}
 
     assert receive(headers=headers, type="websocket", scheme="ws")[1] == "wss"

@@ -1,7 +1,7 @@
 class ForwardedHeaders:
     """WSGI middleware that applies these headers, or removes them.
 
-    It is the only one that reads them: the servers' own ways differ.
+    Only this middleware reads them: the servers' own implementations differ.
     """
 
     def __init__(self, application: WSGIApplication) -> None:

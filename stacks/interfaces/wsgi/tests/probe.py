@@ -1,5 +1,5 @@
 def probe(path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """Probe an application that refuses everything; give status, headers and body."""
+    """Send a probe to an application that refuses all requests; return the response."""
 
     def application(
         environ: WSGIEnvironment, start_response: StartResponse

@@ -1,4 +1,4 @@
         if "uwsgi.version" in environ:
-            # uWSGI takes the scheme from X-Forwarded-Proto, whoever sends it.
+            # uWSGI sets the scheme from X-Forwarded-Proto of any client.
             https = environ.get("HTTPS") == "on"
             environ["wsgi.url_scheme"] = "https" if https else "http"

@@ -1,4 +1,4 @@
-def test_a_server_that_took_standard_output_hands_in_another(
+def test_log_fd_replaces_standard_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "log").open("w") as log:

@@ -1,2 +1,2 @@
-# The client of a test is slower than a real one may be.
+# Options for the tests, whose clients are slow.
 PATIENT = ("--socket-timeout", "60")

@@ -1,4 +1,4 @@
-"""Settings: those from the environment are in config.py, the others here.
+"""Django's settings; those from the environment are in config.py.
 
 See https://docs.djangoproject.com/en/stable/ref/settings/
 """
@@ -12,7 +12,7 @@ from .logs import configure_logging
 package = __name__.rpartition(".")[0]
 config = environ.to_config(Config)
 
-# Not Django's way of setting up logging, so that all lines have one shape.
+# Not Django's logging configuration, so that all lines have the same format.
 LOGGING_CONFIG = None
 configure_logging(config.log_level, config.log_format)
 
@@ -62,7 +62,7 @@ TEMPLATES = [
     },
 ]
 
-# Connections are kept for some seconds, and tried before they are used again.
+# Connections are kept for a minute, and checked before they are used again.
 DATABASES = {
     "default": dj_database_url.parse(
         config.database_url, conn_max_age=60, conn_health_checks=True
@@ -96,10 +96,10 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not STATIC_ROOT
 
-# A body is as large as bodies.py lets through, in a form or not.
+# No other limit for forms: bodies.py limits all bodies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = None
 
-# The proxy in front speaks HTTPS: see proxy.py. Cookies are for HTTPS only, but for
+# The reverse proxy terminates HTTPS: see proxy.py. Cookies require HTTPS, except in
 # local work.
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG

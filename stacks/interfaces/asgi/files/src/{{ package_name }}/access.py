@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""A line of log for each request, and an id that all lines of a request share."""
+"""The access log: a line for each request, and an ID that all its log lines have."""
 
 import logging
 import re
@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # What a proxy or a calling service may send as X-Request-ID; anything else is replaced.
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# Probes come every few seconds: that all is well is logged at level DEBUG only.
+# Probes come every few seconds: those that pass are logged at level DEBUG.
 PROBES = ("/livez", "/readyz")
-# Longer paths and user agents are cut, in characters.
+# Longer paths and user agents are cut to this number of characters.
 LONGEST = 1000
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 class AccessLog:
     """ASGI middleware that logs each request once it is served.
 
-    It also logs what nobody caught, because only here is the request's id known.
+    It also logs uncaught exceptions, because the request's ID is known only here.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -33,7 +33,7 @@ class AccessLog:
         self.application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, and give its id in the response."""
+        """Serve a request, and return its ID in the response."""
         if scope["type"] != "http":
             # The application's start and stop, or a WebSocket.
             await self.application(scope, receive, send)
@@ -44,10 +44,10 @@ class AccessLog:
         header = (b"x-request-id", request_id.encode())
         added = [header]
         if _header(scope, b"content-length") and _header(scope, b"transfer-encoding"):
-            # What one server takes for its body, another takes for the next request:
+            # Servers may disagree where its body ends (request smuggling):
             # https://www.rfc-editor.org/rfc/rfc9112#section-6.3
             added.append((b"connection", b"close"))
-        # The application finds it there, to pass it on to services that it calls.
+        # For the application, which may pass it on to services that it calls.
         others = [pair for pair in scope["headers"] if pair[0] != b"x-request-id"]
         scope = {**scope, "headers": [*others, header]}
         started = time.perf_counter()
@@ -62,14 +62,14 @@ class AccessLog:
         async def send_with_id(message: Message) -> None:
             nonlocal status, responded
             if gone and not status and message.get("status") in (500, None):
-                # Starlette responds before it passes on that the client has gone.
+                # The client has disconnected: drop Starlette's error response.
                 return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), *added]
                 message = {**message, "headers": headers}
             elif not message.get("more_body", False):
-                # What the application does afterwards, nobody waits for.
+                # Work after the response isn't part of the duration.
                 responded = time.perf_counter()
             await send(message)
 
@@ -77,12 +77,12 @@ class AccessLog:
             try:
                 await self.application(scope, receive_from_client, send_with_id)
             except ClientDisconnect:
-                # It may still be there: servers say so, too, of a body that is no HTTP.
+                # It may still be connected: servers also report an invalid body so.
                 if not status:
                     await _send_error(send_with_id, 400)
             except Exception:
-                # It ends here: the server would log it again. It closes the connection
-                # by itself if half of a response is sent.
+                # Don't re-raise it: the server would log it again. If the response is
+                # incomplete, the server closes the connection.
                 log.exception("unhandled exception")
                 if not status:
                     await _send_error(send_with_id, 500)
@@ -104,7 +104,7 @@ async def _send_error(send: Send, status: int) -> None:
 
 
 def _log_request(scope: Scope, status: int, duration: float) -> None:
-    # Servers differ in how they decode the path; not all of them give the raw one.
+    # Servers decode the path in different ways, and not all have the raw path.
     if raw_path := scope.get("raw_path"):
         path = unquote_to_bytes(raw_path).decode(errors="replace")
     else:

@@ -14,7 +14,7 @@ DEFAULT = "10485760"
 
 
 def max_body_size() -> int:
-    """Give the limit that the environment sets."""
+    """Return the limit, from the environment."""
     value = os.environ.get(VARIABLE, DEFAULT)
     if not (value.isascii() and value.isdecimal()):
         raise ValueError(f'{VARIABLE} is "{value}": give a number of bytes')
@@ -22,10 +22,10 @@ def max_body_size() -> int:
 
 
 class LimitedBodies:
-    """ASGI middleware that refuses bodies that are larger.
+    """ASGI middleware that refuses larger bodies.
 
-    What is on its way is read, up to twice the limit: if the connection were closed
-    before, it would be reset, and the response lost.
+    It reads the rest of a refused body, up to twice the limit: if the connection were
+    closed earlier, it would be reset, and the response lost.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -34,7 +34,7 @@ class LimitedBodies:
         self.application = RequestBodyLimitMiddleware(application, self.max_size)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request, and end the response when its body has come."""
+        """Serve a request; end the response to a refused body when it has come."""
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return

@@ -1,5 +1,5 @@
 # An update overwrites this file.
-"""A line of log for each request, and an id that all lines of a request share."""
+"""The access log: a line for each request, and an ID that all its log lines have."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 # What a proxy or a calling service may send as X-Request-ID; anything else is replaced.
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-# Probes come every few seconds: that all is well is logged at level DEBUG only.
+# Probes come every few seconds: those that pass are logged at level DEBUG.
 PROBES = ("/livez", "/readyz")
-# Longer paths and user agents are cut, in characters.
+# Longer paths and user agents are cut to this number of characters.
 LONGEST = 1000
 
 log = structlog.get_logger(__name__)
@@ -35,22 +35,22 @@ class AccessLog:
     def __call__(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterator[bytes]:
-        """Serve a request, and give its id in the response."""
+        """Serve a request, and return its ID in the response."""
         response = self._respond(environ, start_response)
-        # Some servers want the status before they ask for the body.
+        # Some servers require the status before they read the body.
         next(response)
         return response
 
     def _respond(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterator[bytes]:
-        """Have the application begin, then yield once; then the body follows."""
+        """Start the response and yield an empty part, then yield the body."""
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
         if not REQUEST_ID.fullmatch(request_id):
             request_id = str(uuid4())
-        # The application finds it there, to pass it on to services that it calls.
+        # For the application, which may pass it on to services that it calls.
         environ["HTTP_X_REQUEST_ID"] = request_id
-        # The application may change it. WSGI hands in bytes as if they were Latin-1.
+        # The application may change it. WSGI decodes the bytes as Latin-1.
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
         status = 500
 
@@ -67,7 +67,7 @@ class AccessLog:
                 response = self.application(environ, start)
                 yield b""
                 if environ["REQUEST_METHOD"] == "HEAD":
-                    # Not every framework leaves out what HEAD doesn't ask for.
+                    # Not every framework omits the body of a response to HEAD.
                     next(iter(response), None)
                 else:
                     yield from response
