@@ -1,8 +1,8 @@
 # Commands for people who work on the template; all set up what they need. `make` prints them.
 #
 #   make demo [DIR=path] [SERVE=1]   scaffold a service, start it, fetch its pages
-#   make test [ARGS=...]             run every test, or those that pytest's ARGS select
-#   make test-all [ARGS=...]         run those of all combinations, too, as before a release
+#   make test [ARGS=...]             run the tests, or those that pytest's ARGS select
+#   make test-all [ARGS=...]         run slow tests and all combinations, too, as before a release
 #   make test-fast                   run those that need neither an engine nor a package index
 #   make benchmark [ARGS=...]        measure the image, and write docs/evidence/benchmarks.md
 #   make combinations [ARGS=...]     measure all combinations, and write docs/evidence/combinations.md, after a test of all
@@ -36,7 +36,7 @@ test:
 	@tools/run pytest --numprocesses 3 --durations 10 --junitxml .pytest_cache/results.xml $(ARGS)
 
 test-all:
-	@$(MAKE) --no-print-directory test ARGS="--every-combination $(ARGS)"
+	@$(MAKE) --no-print-directory test ARGS="--slow $(ARGS)"
 
 test-fast:
 	@tools/run ruff check

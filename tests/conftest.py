@@ -43,15 +43,13 @@ ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a release be tested with more than every change is."""
-    parser.addoption(
-        "--every-combination", action="store_true", help="test all that the template offers, not a choice of it"
-    )
+    parser.addoption("--slow", action="store_true", help="run the tests that are marked as slow, too: `make test-all`")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only a release is tested with."""
-    if not config.getoption("every_combination"):
-        left_out = [item for item in items if item.get_closest_marker("every_combination")]
+    if not config.getoption("slow"):
+        left_out = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
 

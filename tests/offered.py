@@ -1,6 +1,7 @@
 """Every combination of platform, framework and server that the template offers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import choices
 import covertable
@@ -34,10 +35,13 @@ def covering(platforms: Sequence[str]) -> set[tuple[str, str, str]]:
     return {(row["platform"], row["framework"], row["server"]) for row in rows}
 
 
-def marked(combinations: Sequence[tuple[str, str, str]], every_change: Collection[tuple[str, str, str]]) -> list:
-    """Mark the combinations that are only tested with --every-combination."""
-    mark = pytest.mark.every_combination
-    return [row if row in every_change else pytest.param(row, marks=mark) for row in combinations]
+FEW = covering(list(choices.platform_choices().values()))
+FEW_COMBINATIONS = [row for row in COMBINATIONS if (row["platform"], row["framework"], row["server"]) in FEW]
+
+
+def marked(parameters: Iterable[Any], every_change: Collection[Any]) -> list:
+    """Mark the parameters that are only tested with --slow: those that aren't tested with every change."""
+    return [each if each in every_change else pytest.param(each, marks=pytest.mark.slow) for each in parameters]
 
 
 def can_be_compiled_here(platform: str, server: str) -> bool:

@@ -18,6 +18,11 @@ from support import Service
 
 DEBIAN = ["debian-13", "debian-12", "python-3.14"]
 EVERY_CHANGE = covering(DEBIAN) | {("ubuntu-26.04", "flask", "uwsgi")}
+# All container tests of these run with every change: one for each server, on different platforms.
+WHOLE = {
+    server: sorted(row for row in EVERY_CHANGE if row[0] == DEBIAN[number % 3] and row[2] == server)[0]
+    for number, server in enumerate(choices.SERVERS)
+}
 # Tested in tests/image/.
 DEFAULT = ("debian-13", "flask", "uwsgi")
 # Settings that a Django service requires.
@@ -71,6 +76,7 @@ async def application(scope, receive, send):  # type: ignore
 class Combination:
     """A service of some combination, and its image."""
 
+    name: tuple[str, str, str]
     framework: str
     server: str
     service: Service
@@ -100,6 +106,7 @@ def combination(request, scaffold, use_engine) -> Combination:
     image = build(service.folder, f"my-service:{'-'.join(request.param)}")
     granian = server == "granian"
     return Combination(
+        request.param,
         framework,
         server,
         install(service, platform, server),
@@ -110,8 +117,10 @@ def combination(request, scaffold, use_engine) -> Combination:
     )
 
 
-def test_image_passes_the_services_container_tests(combination):
-    run_container_tests(combination.service, combination.image)
+def test_image_passes_the_services_container_tests(combination, request):
+    """With every change, all of them once for each server, and those of the image itself for the others."""
+    everything = request.config.getoption("slow") or combination.name in WHOLE.values()
+    run_container_tests(combination.service, combination.image, "" if everything else "tests/container/test_image.py")
 
 
 def test_stop_under_load_loses_no_request(combination, tmp_path):

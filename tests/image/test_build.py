@@ -33,7 +33,7 @@ def test_code_change_builds_the_application_alone_without_a_network(copy, image)
 
 
 def test_configuration_change_installs_no_dependency(copy, image):
-    edit(copy.folder / "etc/uwsgi.ini", ("vacuum = true", "vacuum = false"))
+    edit(copy.folder / "etc/uwsgi.ini", ("shutdown-sockets = true", "shutdown-sockets = false"))
 
     changed = build(copy.folder, "my-service:configuration", *NO_NETWORK)
 
@@ -78,6 +78,7 @@ def test_package_that_cannot_be_imported_stops_the_build(copy):
     assert "ModuleNotFoundError: No module named 'no_such_module'" in refused(copy.folder)
 
 
+@pytest.mark.slow
 def test_service_that_is_no_package_runs_from_its_image(copy):
     make_unpackaged(copy.folder)
     copy.run("uv lock")
@@ -139,6 +140,7 @@ def test_build_context_has_only_files_that_the_image_is_built_from(copy):
     )
 
 
+@pytest.mark.slow
 def test_contents_do_not_depend_on_time_or_place(copy, service):
     """Another build in another folder has the same files in /app, except for their times."""
     first = build_anew(service.folder, "my-service:first")
@@ -235,6 +237,7 @@ def buildah_bases(service, image):
     subprocess.run([ENGINE, "buildah-import", *images], check=True)
 
 
+@pytest.mark.slow
 def test_image_built_with_buildah_passes_the_container_tests(copy, buildah_bases):
     result = buildah(copy.folder, "--tag=my-service-by-buildah")
     assert result.returncode == 0, result.stdout
@@ -245,6 +248,7 @@ def test_image_built_with_buildah_passes_the_container_tests(copy, buildah_bases
     run_container_tests(copy, Image(name, result.stdout))
 
 
+@pytest.mark.slow
 def test_failing_command_in_the_middle_of_a_step_stops_buildah(copy, buildah_bases):
     fail_in_step(copy.folder / "Dockerfile", 0)
 

@@ -25,6 +25,7 @@ from load import (
     start,
     stop_under_load,
 )
+from offered import marked
 
 # Additional pages: a slow one, one that never ends, one that leaks memory.
 PAGES = """
@@ -73,8 +74,10 @@ def busy_image(service, image, tmp_path_factory) -> Image:
     return build(folder, "my-service:busy")
 
 
-@pytest.mark.parametrize("options", [NARROW, ROOMY], ids=["one-at-a-time", "threads"])
-@pytest.mark.parametrize("signal", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    "options", [pytest.param(NARROW, marks=pytest.mark.slow), ROOMY], ids=["one-at-a-time", "threads"]
+)
+@pytest.mark.parametrize("signal", marked(["SIGTERM", "SIGINT"], ["SIGTERM"]))
 def test_stop_under_load_loses_no_request(signal, options, busy_image):
     """Requests in the queue aren't accepted yet: a stop resets their connections, and the client can retry."""
 
@@ -96,6 +99,7 @@ def test_stop_under_load_loses_no_request(signal, options, busy_image):
     assert answered > 2 * STOPS, "there was hardly any load"
 
 
+@pytest.mark.slow
 def test_replacing_containers_one_by_one_loses_no_request(busy_image):
     """A rolling update as in docs/production.md: routing to a container stops before the container does."""
 
@@ -176,6 +180,7 @@ print(json.dumps({"took": took, "states": sorted({state for state, _ in workers(
 """
 
 
+@pytest.mark.slow
 def test_killed_workers_are_replaced_and_lose_only_their_own_requests(image):
     workers, kills = 4, 100
 
@@ -263,6 +268,7 @@ print(sum(int(line[1]) for line in found if line))
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_requests(image):
     """The measurements include the recycling of workers."""
 

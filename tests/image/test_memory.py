@@ -9,6 +9,7 @@ from http.client import HTTPConnection
 
 import pytest
 from building import build, docker
+from offered import marked
 from support import edit, engine
 
 UPLOAD_SIZE = 9_000_000  # bytes
@@ -63,7 +64,7 @@ UPLOAD = {
 }
 
 
-@pytest.mark.parametrize("framework", UPLOAD)
+@pytest.mark.parametrize("framework", marked(UPLOAD, ["flask"]))
 def test_advised_memory_is_enough_for_uploads(framework, scaffold):
     service = scaffold(dockerfile_syntax="", framework=framework, image_name=f"upload-{framework}")
     engine("stand-ins", *re.findall(r"^ARG \w+_IMAGE=(\S+)", (service.folder / "Dockerfile").read_text(), re.MULTILINE))

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from archives import lists
 from building import CERTIFICATES
+from offered import marked
 from support import TEMPLATE, engine
 
 DOCKERFILE = """
@@ -36,7 +37,7 @@ NETWORK = [
 ]
 
 
-@pytest.fixture(scope="module", params=["trixie", pytest.param("bookworm", marks=pytest.mark.every_combination)])
+@pytest.fixture(scope="module", params=marked(["trixie", "bookworm"], ["trixie"]))
 def suite(request: pytest.FixtureRequest) -> str:
     """Return a release of Debian."""
     return request.param
@@ -86,6 +87,7 @@ def make(image: str, *arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_make_test_fast(machine, suite):
     # The tests left out take half of the time; the others also show what a machine lacks.
     options = [] if suite == "trixie" else ["ARGS=-k 'not survives'"]
@@ -95,6 +97,7 @@ def test_make_test_fast(machine, suite):
     assert "skipped" not in output
 
 
+@pytest.mark.slow
 def test_make_test_with_some_names(machine):
     """The selected tests make and install services, and run their CI jobs."""
     output = make(machine, "test", "ARGS=tests/service tests/update -k names")

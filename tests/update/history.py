@@ -29,6 +29,12 @@ class Kind:
         """Return the answers for such a service."""
         return {"platform": self.platform, "framework": self.framework, "server": self.server}
 
+    @property
+    def answers_now(self) -> dict[str, str]:
+        """What to answer to get the same from the present state: a service keeps the library that reads its settings."""
+        has_other = self.framework == "fastapi" and "settings_library:" not in show(self.release, "copier.yml")
+        return {**self.answers, **({"settings_library": "environ-config"} if has_other else {})}
+
     def __str__(self) -> str:
         return "-".join((self.release, self.platform, self.framework, self.server))
 
@@ -105,3 +111,14 @@ def history() -> list[Kind]:
 
 
 KINDS = history()
+# Tested with every change: of each release the first, and of each framework the oldest and the newest.
+FEW_KINDS = list(
+    dict.fromkeys(
+        [
+            *{kind.release: kind for kind in reversed(KINDS)}.values(),
+            *{kind.framework: kind for kind in reversed(KINDS)}.values(),
+            *{kind.framework: kind for kind in reversed(KINDS) if kind.release == LAST}.values(),
+        ]
+    )
+)
+FIRST_AND_LAST = [next(iter(RELEASES)), LAST]

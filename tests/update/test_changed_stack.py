@@ -4,16 +4,20 @@ import re
 import tomllib
 
 import pytest
-from history import RELEASES
-from offered import PAIRS
+from choices import PLATFORMS
+from history import FIRST_AND_LAST, KINDS, RELEASES, Kind
+from offered import PAIRS, marked
 from support import edit
 from updating import PRESENT, Service, owners
+
+# The first server of each framework.
+DEFAULTS = dict(reversed(PAIRS)).items()
 
 
 @pytest.mark.parametrize(
     ("framework", "before", "after"),
     [
-        (framework, before, after)
+        pytest.param(framework, before, after, marks=[] if (framework, before) in DEFAULTS else pytest.mark.slow)
         for framework, before in PAIRS
         for other, after in PAIRS
         if other == framework and after != before
@@ -32,8 +36,8 @@ def test_server_is_replaced(framework, before, after, make, original):
     assert [file for file in files if re.search(before, service.text(file), re.IGNORECASE)] == []
 
 
-@pytest.mark.parametrize("how", ["inline", "rej"])
-@pytest.mark.parametrize("release", [*RELEASES, PRESENT])
+@pytest.mark.parametrize("how", marked(["inline", "rej"], ["inline"]))
+@pytest.mark.parametrize("release", marked([*RELEASES, PRESENT], [*FIRST_AND_LAST, PRESENT]))
 def test_requirement_of_the_server_is_replaced_between_the_services_own(release, how, make, original):
     service = make(release)
     added = ["anyascii", "fsspec", "granian-metrics", "uwsg", "uwsgi-metrics"]
@@ -62,7 +66,21 @@ def dependencies(service: Service) -> list[str]:
     return tomllib.loads(service.text("pyproject.toml"))["project"]["dependencies"]
 
 
-@pytest.mark.parametrize("platform", ["debian-12", "ubuntu-24.04", "ubuntu-26.04", "python-3.14"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.framework == "fastapi"], ids=str)
+def test_settings_library_is_replaced(kind: Kind, make, original):
+    service = make(kind.release, **kind.answers)
+    before = service.files()
+
+    service.update("--data=settings_library=pydantic-settings")
+
+    assert service.conflicts() == []
+    fresh = original(PRESENT, **kind.answers, settings_library="pydantic-settings")
+    yours = {file for file, owner in owners(fresh).items() if owner == "yours"} | {"tests/test_health.py"}
+    others = {file: content for file, content in fresh.files().items() if file not in yours}
+    assert service.files() == others | {file: before[file] for file in yours & before.keys()}
+
+
+@pytest.mark.parametrize("platform", marked(list(PLATFORMS)[1:], ["python-3.14"]))
 def test_platform_is_replaced(platform, make, original):
     service = make()
 

@@ -105,6 +105,7 @@ def conflict(service: Path) -> None:
     commit(service)
 
 
+@pytest.mark.slow
 def test_report_matches_real_updates(template, make, without_uv, tmp_path):
     services = tmp_path / "services"
     for name, version, count in (("old", OLD, 10), ("new", NEW, 2)):

@@ -71,6 +71,7 @@ def copy_of(service: Service, folder: Path) -> Service:
     return Service(folder, service.env)
 
 
+@pytest.mark.slow
 def test_a_killed_update_is_completed_by_the_same_commands(service: Service, tmp_path: Path):
     before = state(service)
     whole = copy_of(service, tmp_path / "whole")
