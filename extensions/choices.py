@@ -106,12 +106,31 @@ class Framework:
     """Files and folders that mypy checks."""
     lint: Sequence[str] = ()
     """Additional lines in Ruff's list of rules."""
+    settings: Sequence[str] = ("environ-config",)
+    """The libraries that can read a service's settings, in stacks/settings/. New services get the first; those that were
+    made before there was a choice have the last."""
     first_steps: Sequence[str] = ()
     """Commands between the installation and the first start."""
     reserved: Sequence[str] = ()
     """Package names that the framework uses itself."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables that the image sets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A library that reads a service's settings from the environment, as its settings.toml describes it."""
+
+    requirements: Sequence[str]
+    read: str
+    """The expression that reads them."""
+    module: str = ""
+    """What this imports, beside Config."""
+    plumbing: Sequence[str] = ()
+    """Modules that it adds to those of the template."""
+    secret: str
+    """The type of a setting that is never shown."""
+    mypy_plugin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +193,7 @@ class Server:
     tests: Expectations
 
 
-Row = TypeVar("Row", Platform, Framework, Server)
+Row = TypeVar("Row", Platform, Framework, Settings, Server)
 
 
 def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
@@ -211,6 +230,10 @@ def read_platforms(file: Path) -> dict[str, Platform]:
 PLATFORMS = read_platforms(FOLDER / "platforms.toml")
 FRAMEWORKS = read_folder(Framework, "frameworks/*/framework.toml")
 SERVERS = read_folder(Server, "servers/*/server.toml")
+SETTINGS = {
+    file.parent.name: read(Settings, tomllib.loads(file.read_text(encoding="utf-8")), file)
+    for file in FOLDER.glob("settings/*/settings.toml")
+}
 
 
 def platform_choices() -> dict[str, str]:
@@ -229,14 +252,32 @@ def server_choices(framework: str) -> dict[str, str]:
     return {server.label: key for key, server in SERVERS.items() if interface in server.interfaces}
 
 
+def settings_choices(framework: str) -> Sequence[str]:
+    """Return the libraries that can read the settings of a service with this framework."""
+    return FRAMEWORKS[framework].settings
+
+
+def default_settings(framework: str, answers_file: PurePath) -> str:
+    """Return the library for a new service, or the one of a service that was made before there was a choice."""
+    return settings_choices(framework)[-1 if Path(answers_file).is_file() else 0]
+
+
 def make_stack(
-    platform: str, framework: str, server: str, package_name: str, base_image: str = "", python_version: str = ""
+    platform: str,
+    framework: str,
+    server: str,
+    package_name: str,
+    base_image: str = "",
+    python_version: str = "",
+    settings_library: str = "",
 ) -> dict[str, object]:
     """Return all that the template needs about the chosen platform, framework and server."""
     chosen = PLATFORMS.get(platform)
     if not chosen:
         chosen = Platform(label=OTHER_LABEL, base_image=base_image, python=python_version)
     framework_, server_ = FRAMEWORKS[framework], SERVERS[server]
+    settings_library = settings_library or framework_.settings[0]
+    settings = SETTINGS[settings_library]
     interface = framework_.interface
     packages = chosen.packages_for(server_)
 
@@ -253,15 +294,17 @@ def make_stack(
         "packages": {"build": packages.build, "run": packages.run},
         "interface": interface,
         "interface_folder": f"stacks/interfaces/{interface}",
-        "requirements": sorted((*framework_.requirements, *server_.requirements)),
+        "requirements": sorted((*framework_.requirements, *server_.requirements, *settings.requirements)),
         "dev_requirements": framework_.dev_requirements,
         "reload": fill(framework_.reload or server_.reload),
         "threads": server_.threads if interface == "wsgi" else None,
         "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned)],
-        "plumbing": sorted((*PLUMBING, *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []))),
+        "plumbing": sorted(
+            (*PLUMBING, *settings.plumbing, *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []))
+        ),
         "files": [
             {"path": fill(path), "source": source}
-            for path, source in sorted(files(framework_, framework, server_, server))
+            for path, source in sorted(files(framework_, framework, server_, server, settings_library).items())
         ],
         "framework": {
             "folder": f"stacks/frameworks/{framework}",
@@ -275,6 +318,13 @@ def make_stack(
             "upload_memory": framework_.upload_memory,
             "required": framework_.required,
             "environment": {name: fill(text) for name, text in framework_.environment.items()},
+        },
+        "settings": {
+            "folder": f"stacks/settings/{settings_library}",
+            "module": settings.module,
+            "read": settings.read,
+            "secret": settings.secret,
+            "mypy_plugin": settings.mypy_plugin,
         },
         "server": {
             "name": server_.name,
@@ -311,18 +361,26 @@ def comparison(given: Sequence[int]) -> str:
     return f"== {given[0]}" if len(given) == 1 else "in {" + ", ".join(map(str, given)) + "}"
 
 
-def files(framework: Framework, framework_name: str, server: Server, server_name: str) -> list[tuple[str, str]]:
-    """Return the path and the source of each file that the framework and the server add to a service."""
-    found = [(path, f"stacks/shared/{path}") for path in (*framework.shared, *server.shared)]
-    for choice in (f"interfaces/{framework.interface}", f"frameworks/{framework_name}", f"servers/{server_name}"):
+def files(
+    framework: Framework, framework_name: str, server: Server, server_name: str, settings_name: str
+) -> dict[str, str]:
+    """Return the path and the source of each file that the choices add to a service."""
+    found = {path: f"stacks/shared/{path}" for path in (*framework.shared, *server.shared)}
+    for choice in (
+        f"interfaces/{framework.interface}",
+        f"settings/{settings_name}",
+        f"frameworks/{framework_name}",
+        f"servers/{server_name}",
+    ):
         folder = FOLDER / choice / "files"
         for file in folder.rglob("*"):
             if file.is_file() and "__pycache__" not in file.parts:
                 path = file.relative_to(folder).as_posix().removesuffix(SUFFIX)
-                found.append((path, file.relative_to(TEMPLATE).as_posix().removesuffix(SUFFIX)))
-    return [
-        (path, f"{source}{SUFFIX}" if Path(TEMPLATE, source + SUFFIX).exists() else source) for path, source in found
-    ]
+                found[path] = file.relative_to(TEMPLATE).as_posix().removesuffix(SUFFIX)
+    return {
+        path: f"{source}{SUFFIX}" if Path(TEMPLATE, source + SUFFIX).exists() else source
+        for path, source in found.items()
+    }
 
 
 def source_text(source: str) -> str:
@@ -372,9 +430,11 @@ class ChoicesExtension(Extension):
             platform_choices=platform_choices,
             framework_choices=framework_choices,
             server_choices=server_choices,
+            settings_choices=settings_choices,
             pythons=PYTHONS,
         )
         environment.filters["check_framework"] = check_framework
+        environment.filters["default_settings"] = default_settings
         environment.filters["check_reserved"] = check_reserved
         environment.filters["unreserved"] = unreserved
         environment.filters["hidden_modules"] = hidden_modules

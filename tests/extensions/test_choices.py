@@ -8,7 +8,7 @@ from pathlib import Path
 
 import choices
 import pytest
-from choices import FRAMEWORKS, OTHER, PLATFORMS, PYTHONS, SERVERS, Framework, make_stack
+from choices import FRAMEWORKS, OTHER, PLATFORMS, PYTHONS, SERVERS, SETTINGS, Framework, make_stack
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from support import TEMPLATE
@@ -166,11 +166,29 @@ def test_threads_are_for_wsgi(framework, server):
 
 
 @pytest.mark.parametrize(("framework", "server"), fitting())
-def test_requirements_of_framework_and_server_are_sorted(framework, server):
-    requirements = make_stack("debian-13", framework, server, "my_service")["requirements"]
+def test_requirements_of_all_choices_are_sorted(framework, server):
+    for library in choices.settings_choices(framework):
+        stack = make_stack("debian-13", framework, server, "my_service", settings_library=library)
 
-    assert requirements == sorted(requirements)
-    assert set(requirements) == {*FRAMEWORKS[framework].requirements, *SERVERS[server].requirements}
+        requirements = stack["requirements"]
+        assert requirements == sorted(requirements)
+        assert set(requirements) == {
+            *FRAMEWORKS[framework].requirements,
+            *SERVERS[server].requirements,
+            *SETTINGS[library].requirements,
+        }
+
+
+def test_only_a_new_fastapi_service_uses_pydantic_settings(tmp_path):
+    answers = tmp_path / ".copier-answers.yml"
+    assert [choices.default_settings(name, answers) for name in ("flask", "django", "fastapi")] == [
+        "environ-config",
+        "environ-config",
+        "pydantic-settings",
+    ]
+
+    answers.write_text("framework: fastapi\n")
+    assert choices.default_settings("fastapi", answers) == "environ-config"
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from offered import COMBINATIONS, PAIRS
+from offered import COMBINATIONS, FEW_COMBINATIONS, PAIRS, marked
 from validate_pyproject import api as validate_pyproject
 
 EXPECTED = [
@@ -79,9 +79,11 @@ OF_FRAMEWORK = {
     "fastapi": [
         "src/my_service/app.py",
         "src/my_service/asgi.py",
+        "src/my_service/environment.py",
         "src/my_service/hosts.py",
         "tests/conftest.py",
         "tests/test_app.py",
+        "tests/test_environment.py",
         "tests/test_hosts.py",
     ],
 }
@@ -96,7 +98,7 @@ NAMES = {"flask", "django", "fastapi", "uwsgi", "gunicorn", "granian", "uvicorn"
 LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
 OF_UPDATES = [".ci/copier.txt", ".ci/update", ".ci/with-token"]
 CI = {
-    "github": [*OF_UPDATES, ".github/workflows/test.yml", ".github/workflows/update.yml"],
+    "github": [*OF_UPDATES, ".github/dependabot.yml", ".github/workflows/test.yml", ".github/workflows/update.yml"],
     "gitlab": [*OF_UPDATES, ".gitlab-ci.yml"],
     "none": [],
 }
@@ -104,7 +106,7 @@ CI = {
 
 @pytest.fixture(
     params=[
-        *COMBINATIONS,
+        *marked(COMBINATIONS, FEW_COMBINATIONS),
         *({"license": name} for name in LICENSES),
         *({"ci": ci, "framework": framework} for ci in ("github", "gitlab") for framework in OF_FRAMEWORK),
     ],

@@ -11,6 +11,9 @@ from updating import PRESENT, Service, Template
 # For each question without choices that is new since the last release, an answer other than its default.
 OTHER_ANSWERS = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.11"}
 
+# Their answers replace one another, so that each changes a service. test_untouched.py shows that services keep theirs.
+REPLACING = {"settings_library"}
+
 OURS = "# Ours, 5c1d7e\n"
 NEWER = "1001.0.0"
 KINDS_OF_LAST = {(kind.framework, kind.server): kind for kind in KINDS if kind.release == LAST}.values()
@@ -59,7 +62,7 @@ def new_questions(template: Template, version: str, last: str) -> dict[str, dict
     return {
         name: question
         for name, question in new.items()
-        if not name.startswith("_") and name not in old and question.get("when") is not False
+        if not name.startswith("_") and name not in {*old, *REPLACING} and question.get("when") is not False
     }
 
 
@@ -140,6 +143,7 @@ unknown_text:
 """
 
 
+@pytest.mark.slow
 def test_defaults_that_change_services_are_detected(make, newer, monkeypatch):
     config = newer.folder / "copier.yml"
     config.write_text(f"{config.read_text(encoding='utf-8')}\n{QUESTIONS}", encoding="utf-8")

@@ -1,0 +1,1 @@
+    api_token: Secret = environ.var(converter=Secret)
