@@ -85,6 +85,15 @@ def test_a_pipeline_that_does_not_fit_is_refused(forge, pattern, replacement, re
     assert check_schema(forge, *pipelines(broken(render(ci=forge), tmp_path, pattern, replacement))).returncode == 1
 
 
+def test_dependabot_reads_its_configuration(render, tmp_path):
+    file = render(ci="github") / ".github/dependabot.yml"
+    assert check("check-jsonschema", "--builtin-schema", "vendor.dependabot", file).returncode == 0
+
+    broken_file = tmp_path / "dependabot.yml"
+    broken_file.write_text(file.read_text().replace("weekly", "each week"))
+    assert check("check-jsonschema", "--builtin-schema", "vendor.dependabot", broken_file).returncode == 1
+
+
 def test_workflows_are_secure(render):
     result = check_security(render(ci="github"))
     assert result.returncode == 0, result.stdout

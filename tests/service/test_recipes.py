@@ -15,6 +15,7 @@ EVERYWHERE = [
     "Add a setting without a default",
     "Add a dependency",
     "Add a readiness check",
+    "Release a version",
 ]
 RECIPES = {"flask": EVERYWHERE, "fastapi": EVERYWHERE, "django": [*EVERYWHERE, "Add a model"]}
 # Tested in tests/image/, and in test_service.py.
