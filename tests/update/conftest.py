@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import edit
-from updating import PRESENT, Service, Template
+from updating import PRESENT, Template, TrackedService
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +26,15 @@ def newer(template: Template, tmp_path: Path) -> Template:
 
 
 @pytest.fixture(scope="session")
-def original(template: Template, without_uv: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Service]:
+def original(
+    template: Template, without_uv: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., TrackedService]:
     """Make a service from a release, without a lock. Equal services are made once; tests must not change them."""
-    made: dict[tuple, Service] = {}
+    made: dict[tuple, TrackedService] = {}
     # Without uv, no network is needed.
     env = {**os.environ, "PATH": without_uv}
 
-    def original(version: str, **answers: str) -> Service:
+    def original(version: str, **answers: str) -> TrackedService:
         key = (version, *sorted(answers.items()))
         if key not in made:
             made[key] = template.make(version, tmp_path_factory.mktemp("original") / "service", env, **answers)
@@ -42,12 +44,12 @@ def original(template: Template, without_uv: str, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
-def make(original: Callable[..., Service], tmp_path: Path) -> Callable[..., Service]:
+def make(original: Callable[..., TrackedService], tmp_path: Path) -> Callable[..., TrackedService]:
     """Copy a service of a release, for a test that changes it; optionally set a newer template."""
 
-    def make(version: str = PRESENT, template: Template | None = None, **answers: str) -> Service:
+    def make(version: str = PRESENT, template: Template | None = None, **answers: str) -> TrackedService:
         made = original(version, **answers)
-        service = Service(Path(tempfile.mkdtemp(dir=tmp_path)) / "service", made.env)
+        service = TrackedService(Path(tempfile.mkdtemp(dir=tmp_path)) / "service", made.env)
         shutil.copytree(made.folder, service.folder, symlinks=True)
         if template:
             edit(service.folder / ".copier-answers.yml", (r"_src_path: [^\n]*", f"_src_path: {template.folder}"))

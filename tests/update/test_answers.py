@@ -9,7 +9,7 @@ import yaml
 from history import FIRST_AND_LAST, KINDS, RELEASES
 from offered import marked
 from support import edit, git
-from updating import Service
+from updating import TrackedService
 
 ANSWERS = {
     "project_name": 'Orders & "Returns"',
@@ -25,7 +25,7 @@ ANSWERS = {
 ONE_OF_EACH = {kind.release: kind for kind in KINDS}
 
 
-def answers(service: Service) -> dict[str, str]:
+def answers(service: TrackedService) -> dict[str, str]:
     stored = yaml.safe_load(service.text(".copier-answers.yml"))
     return {name: answer for name, answer in stored.items() if not name.startswith("_")}
 
@@ -74,7 +74,7 @@ def test_template_given_by_a_relative_path_is_found_from_the_service(newer, with
     env = {**os.environ, "PATH": without_uv}
     command = [sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults", "--skip-tasks"]
     subprocess.run([*command, os.path.relpath(newer.folder, here), "below/service"], cwd=here, env=env, check=True)
-    service = Service(here / "below" / "service", env)
+    service = TrackedService(here / "below" / "service", env)
     git(service.folder, "init", "--quiet")
     service.commit("Start from the template")
     newer.release("1001.0.0")

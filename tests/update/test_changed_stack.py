@@ -8,7 +8,7 @@ from choices import PLATFORMS
 from history import FIRST_AND_LAST, KINDS, RELEASES, Kind
 from offered import PAIRS, marked
 from support import edit
-from updating import PRESENT, Service, owners
+from updating import PRESENT, TrackedService, owners
 
 # The first server of each framework.
 DEFAULTS = dict(reversed(PAIRS)).items()
@@ -51,7 +51,7 @@ def test_requirement_of_the_server_is_replaced_between_the_services_own(release,
     assert not list(service.folder.glob("*.rej"))
 
 
-def add(service: Service, *names: str) -> None:
+def add(service: TrackedService, *names: str) -> None:
     """Add dependencies at the same places as `uv add`."""
     lines = "".join(f'    "{requirement}",\n' for requirement in in_order(*dependencies(service), *names))
     edit(service.folder / "pyproject.toml", (r"\ndependencies = \[\n.*?\]\n", f"\ndependencies = [\n{lines}]\n"))
@@ -62,7 +62,7 @@ def in_order(*requirements: str) -> list[str]:
     return sorted(requirements, key=lambda requirement: re.match(r"[\w-]+", requirement)[0])
 
 
-def dependencies(service: Service) -> list[str]:
+def dependencies(service: TrackedService) -> list[str]:
     return tomllib.loads(service.text("pyproject.toml"))["project"]["dependencies"]
 
 
@@ -118,7 +118,7 @@ def test_another_framework_is_refused_before_anything_changes(make):
     service = make()
     before = service.files()
 
-    refused = service.run(service.update_command("--data=framework=django"))
+    refused = service.attempt(service.update_command("--data=framework=django"))
 
     assert refused.returncode != 0
     assert "A flask service can't change to django" in refused.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support import edit, git
-from updating import Service, Template
+from updating import Template, TrackedService
 
 NEWER = "1001.0.0"
 
@@ -57,7 +57,7 @@ def test_a_conflict_is_reported_until_it_is_resolved(clash: Clash, how: str, mak
 
     assert service.conflicts() == [file]
     assert f"In conflict, to be resolved by you:\n    {file}\n" in said
-    assert "unmerged files" in service.run("git commit --message=Blindly").stderr
+    assert "unmerged files" in service.attempt("git commit --message=Blindly").stderr
 
     (service.folder / file).write_text("resolved\n")
     (service.folder / f"{file}.rej").unlink(missing_ok=True)
@@ -90,7 +90,7 @@ def test_a_conflict_in_a_subfolder_of_the_repository_is_reported(clash: Clash, m
     repository.mkdir()
     (service.folder / ".git").rename(repository / ".git")
     service.folder.rename(repository / "service")
-    below = Service(repository / "service", service.env)
+    below = TrackedService(repository / "service", service.env)
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message=Many services")
 

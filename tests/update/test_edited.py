@@ -7,10 +7,9 @@ from choices import FRAMEWORKS
 from edits import EDITS, Edit
 from history import FEW_KINDS, KINDS, LAST, Kind
 from offered import marked
-from support import Service as Installed
 from support import edit as change
 from support import git
-from updating import PRESENT, Service, owners
+from updating import PRESENT, TrackedService, owners
 
 # The oldest of each framework, and one of the last release.
 OLDEST = {kind.framework: kind for kind in reversed(KINDS)}
@@ -18,7 +17,7 @@ NEWEST = {kind.framework: kind for kind in reversed(KINDS) if kind.release == LA
 NOTE = "Said by a newer release."
 
 
-def made_edits(service: Service) -> list[Edit]:
+def made_edits(service: TrackedService) -> list[Edit]:
     """Make all edits, and commit them."""
     edits = [edit for edit in EDITS if edit.applies(service.folder)]
     assert len(edits) >= 15
@@ -29,7 +28,7 @@ def made_edits(service: Service) -> list[Edit]:
     return edits
 
 
-def lost(service: Service, edits: list[Edit]) -> list[str]:
+def lost(service: TrackedService, edits: list[Edit]) -> list[str]:
     return [edit.name for edit in edits if not edit.kept(service.folder)]
 
 
@@ -94,12 +93,12 @@ def test_edits_merge_with_changes_of_each_requirement(kind: Kind, make, newer):
 @pytest.mark.parametrize("kind", marked(dict.fromkeys([*OLDEST.values(), *NEWEST.values()]), OLDEST.values()), ids=str)
 def test_an_edited_and_updated_service_passes_its_tests(kind: Kind, make, user_env: dict[str, str]):
     service = make(kind.release, **kind.answers)
-    installed = Installed(service.folder, user_env)
+    installed = TrackedService(service.folder, user_env)
     made_edits(service)
     installed.run("uv lock")
     service.commit()
 
-    said = Service(service.folder, user_env).update()
+    said = installed.update()
 
     assert "uv.lock is up to date." in said
     assert "anyascii" in git(service.folder, "show", ":uv.lock")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import edit, git
-from updating import CHECK, PRESENT, PUT_ASIDE, UPDATE, Service, Template
+from updating import CHECK, PRESENT, PUT_ASIDE, UPDATE, Template, TrackedService
 
 NEWER = "1001.0.0"
 
@@ -20,7 +20,7 @@ exec {git} "$@"
 
 
 @pytest.fixture
-def service(make, newer: Template) -> Service:
+def service(make, newer: Template) -> TrackedService:
     """Make a service with an edit, an edit that conflicts with a newer release, and a file that git ignores."""
     for file in ("Dockerfile", ".gitignore", "etc/healthcheck.py", "src/my_service/wsgi.py"):
         edit(newer.source(file), (r"\Z", "# Said by a newer release.\n"))
@@ -35,7 +35,7 @@ def service(make, newer: Template) -> Service:
     return service
 
 
-def update_killed_at(service: Service, call: int, scratch: Path) -> int:
+def update_killed_at(service: TrackedService, call: int, scratch: Path) -> int:
     """Run an update, and kill it at the given call of git; return the number of calls."""
     tools = scratch / "bin"
     if not tools.exists():
@@ -62,17 +62,17 @@ def update_killed_at(service: Service, call: int, scratch: Path) -> int:
     return len(count.read_text())
 
 
-def state(service: Service) -> tuple:
+def state(service: TrackedService) -> tuple:
     return service.files(), git(service.folder, "ls-files", "--stage"), service.text(".env")
 
 
-def copy_of(service: Service, folder: Path) -> Service:
+def copy_of(service: TrackedService, folder: Path) -> TrackedService:
     shutil.copytree(service.folder, folder, symlinks=True)
-    return Service(folder, service.env)
+    return TrackedService(folder, service.env)
 
 
 @pytest.mark.slow
-def test_a_killed_update_is_completed_by_the_same_commands(service: Service, tmp_path: Path):
+def test_a_killed_update_is_completed_by_the_same_commands(service: TrackedService, tmp_path: Path):
     before = state(service)
     whole = copy_of(service, tmp_path / "whole")
     calls = update_killed_at(whole, 0, tmp_path)
@@ -86,7 +86,7 @@ def test_a_killed_update_is_completed_by_the_same_commands(service: Service, tmp
         after_kill = state(killed)
         half_done += after_kill not in (before, expected)
 
-        assert killed.run(PUT_ASIDE).returncode == 0
+        assert killed.attempt(PUT_ASIDE).returncode == 0
         assert state(killed) == before, "what was committed is not all there"
         killed.update(version=NEWER)
         assert state(killed) == expected
@@ -109,7 +109,7 @@ def test_uncommitted_changes_are_put_aside(make):
     git(service.folder, "add", "notes.txt")
     before = service.files()
 
-    assert service.run(PUT_ASIDE).returncode == 0
+    assert service.attempt(PUT_ASIDE).returncode == 0
     service.update()
     service.commit()
 
@@ -117,11 +117,11 @@ def test_uncommitted_changes_are_put_aside(make):
     assert service.files() == before
 
 
-def test_unreachable_template_leaves_the_service_unchanged(service: Service, newer: Template):
+def test_unreachable_template_leaves_the_service_unchanged(service: TrackedService, newer: Template):
     before = state(service)
     newer.folder.rename(newer.folder.with_name("elsewhere"))
 
-    assert service.run(service.update_command(version=NEWER)).returncode != 0
+    assert service.attempt(service.update_command(version=NEWER)).returncode != 0
 
     assert state(service) == before
 
@@ -129,9 +129,12 @@ def test_unreachable_template_leaves_the_service_unchanged(service: Service, new
 def test_missing_lock_is_made_by_the_same_commands(make, user_env: dict[str, str]):
     """First without uv, then without access to the package index."""
     service = make()
-    online = Service(service.folder, user_env)
-    for offline in (service, Service(service.folder, {**user_env, "UV_OFFLINE": "1", "UV_CACHE_DIR": "/nonexistent"})):
+    online = TrackedService(service.folder, user_env)
+    for offline in (
+        service,
+        TrackedService(service.folder, {**user_env, "UV_OFFLINE": "1", "UV_CACHE_DIR": "/nonexistent"}),
+    ):
         assert "uv.lock was not made" in offline.update()
-        assert offline.run(PUT_ASIDE).returncode == 0
+        assert offline.attempt(PUT_ASIDE).returncode == 0
     assert "uv.lock is up to date." in online.update()
-    assert online.run("uv lock --check").returncode == 0
+    assert online.attempt("uv lock --check").returncode == 0

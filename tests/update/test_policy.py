@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 from history import KINDS, LAST
-from updating import PRESENT, Service, Template
+from updating import PRESENT, Template, TrackedService
 
 # For each question without choices that is new since the last release, an answer other than its default.
 OTHER_ANSWERS = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.11"}
@@ -30,7 +30,7 @@ def test_edits_move_with_their_files(kind, template: Template, make):
 
 
 def changed_by_questions(
-    template: Template, make: Callable[..., Service], version: str, last: str, **answers: str
+    template: Template, make: Callable[..., TrackedService], version: str, last: str, **answers: str
 ) -> list[str]:
     """Return the new questions whose defaults change an existing service.
 
@@ -77,7 +77,7 @@ def other_answers(name: str, question: dict) -> list[str]:
     return others or [answer for key, answer in OTHER_ANSWERS.items() if key == name]
 
 
-def lines(service: Service) -> set[tuple[str, str]]:
+def lines(service: TrackedService) -> set[tuple[str, str]]:
     """Return each file, and each of its lines, except for the answers file."""
     return {
         (file, line)
@@ -86,7 +86,9 @@ def lines(service: Service) -> set[tuple[str, str]]:
     }
 
 
-def left_behind(template: Template, make: Callable[..., Service], version: str, last: str, **answers: str) -> list[str]:
+def left_behind(
+    template: Template, make: Callable[..., TrackedService], version: str, last: str, **answers: str
+) -> list[str]:
     """Return the files that a release moves or removes without keeping the edits in them."""
     service = make(last, template, **answers)
     before = service.files().keys()

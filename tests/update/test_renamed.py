@@ -10,12 +10,12 @@ from contextlib import suppress
 import pytest
 import yaml
 from support import edit, git
-from updating import Service, Template
+from updating import Template, TrackedService
 
 NEWER = "1001.0.0"
 
 
-def rename(service: Service, *, answers: bool) -> None:
+def rename(service: TrackedService, *, answers: bool) -> None:
     """Rename the package by hand, optionally in the answers, too."""
     git(service.folder, "mv", "src/my_service", "src/orders")
     for file in service.files():
@@ -23,22 +23,22 @@ def rename(service: Service, *, answers: bool) -> None:
             edit(service.folder / file, ("my_service", "orders"))
 
 
-def by_hand(service: Service) -> list[str]:
+def by_hand(service: TrackedService) -> list[str]:
     rename(service, answers=False)
     return []
 
 
-def by_hand_and_in_the_answers(service: Service) -> list[str]:
+def by_hand_and_in_the_answers(service: TrackedService) -> list[str]:
     rename(service, answers=True)
     return []
 
 
-def by_hand_and_in_the_command(service: Service) -> list[str]:
+def by_hand_and_in_the_command(service: TrackedService) -> list[str]:
     rename(service, answers=False)
     return ["--data=package_name=orders"]
 
 
-def by_the_update(service: Service) -> list[str]:
+def by_the_update(service: TrackedService) -> list[str]:
     return ["--data=package_name=orders"]
 
 
@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest):
     return request.param
 
 
-def edit_first(service: Service) -> None:
+def edit_first(service: TrackedService) -> None:
     """Edit files of each kind before the package is renamed."""
     edit(service.folder / "src/my_service/wsgi.py", (r"\Z", "\n\nOURS = 1\n"))
     edit(service.folder / "src/my_service/app.py", (r"\Z", "\n\nOURS = 1\n"))
@@ -123,7 +123,7 @@ def test_an_unusable_name_leaves_the_service_unchanged(name: str, ignored: str, 
     service.commit()
     before = service.files()
 
-    update = service.run(service.update_command(f"--data=package_name={name}"))
+    update = service.attempt(service.update_command(f"--data=package_name={name}"))
 
     assert update.returncode != 0
     assert message in update.stderr
@@ -143,7 +143,7 @@ def test_a_new_name_typed_during_the_update_is_refused_with_a_hint(make):
     assert service.files() == before
 
 
-def type_into(service: Service, command: str, keys: bytes) -> str:
+def type_into(service: TrackedService, command: str, keys: bytes) -> str:
     """Run a command in a new terminal, type *keys* at the prompt, and interrupt it at the error; return its output."""
     terminal, end = pty.openpty()
     termios.tcsetwinsize(end, (24, 80))

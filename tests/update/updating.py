@@ -14,7 +14,7 @@ from typing import Self
 import jinja2
 from choices import make_stack
 from history import RELEASES
-from support import README, commit, git
+from support import README, Service, commit, git
 
 (CHECK,) = re.findall(r"^\$ (git diff .*)$", README, re.MULTILINE)
 (PUT_ASIDE,) = re.findall(r"^\$ (git reset .*)$", README, re.MULTILINE)
@@ -22,14 +22,10 @@ from support import README, commit, git
 PRESENT = "1000.0.0"
 
 
-@dataclass
-class Service:
-    """A committed service."""
+class TrackedService(Service):
+    """A service in a git repository."""
 
-    folder: Path
-    env: Mapping[str, str]
-
-    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+    def attempt(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command line in the service; it may fail."""
         return subprocess.run(
             command, shell=True, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False
@@ -37,7 +33,7 @@ class Service:
 
     def update(self, *options: str, version: str = PRESENT) -> str:
         """Update to a version; return the messages."""
-        update = self.run(self.update_command(*options, version=version))
+        update = self.attempt(self.update_command(*options, version=version))
         assert update.returncode == 0, update.stderr
         return update.stderr
 
@@ -47,7 +43,7 @@ class Service:
 
     def conflicts(self) -> list[str]:
         """Return the files that the documented check lists; it has to fail if there are any."""
-        check = self.run(CHECK)
+        check = self.attempt(CHECK)
         assert check.returncode == bool(check.stdout)
         return check.stdout.splitlines()
 
@@ -86,14 +82,14 @@ class Template:
         git(folder, "tag", f"v{PRESENT}")
         return cls(folder)
 
-    def make(self, version: str, folder: Path, env: Mapping[str, str], **answers: str) -> Service:
+    def make(self, version: str, folder: Path, env: Mapping[str, str], **answers: str) -> TrackedService:
         """Make a service from a release, without a lock."""
         data = [f"--data={name}={answer}" for name, answer in answers.items()]
         command = [sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults", "--skip-tasks"]
         subprocess.run([*command, f"--vcs-ref=v{version}", *data, self.folder, folder], env=env, check=True)
         git(folder, "init", "--quiet")
         commit(folder, "Start from the template")
-        return Service(folder, env)
+        return TrackedService(folder, env)
 
     def source(self, file: str) -> Path:
         """Return the template's file from which a file of the default service is rendered."""
@@ -124,7 +120,7 @@ class Template:
         git(self.folder, "tag", f"v{version}")
 
 
-def owners(service: Service) -> dict[str, str]:
+def owners(service: TrackedService) -> dict[str, str]:
     """Return the owner of each file of an unedited service by its documents: "yours", "the template's" or "shared"."""
     rows = re.findall(r"^\| (yours|the template's|shared) \| (.*?) \|", service.text("docs/updating.md"), re.MULTILINE)
     patterns = {owner: re.findall("`(.*?)`", files) for owner, files in rows}
