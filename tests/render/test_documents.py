@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from offered import PAIRS
@@ -119,3 +120,12 @@ def test_picture_shows_the_command_of_the_readme_and_is_self_contained():
     texts = ["".join(element.itertext()) for element in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
     assert any(command in text for text in texts)
     assert not re.search(r"<script|href|url\(|@import|@font-face", picture)
+
+
+def test_reference_lists_all_questions():
+    questions = yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8"))
+    named = re.findall("`(\\w+)`", (TEMPLATE / "docs/reference/questions.md").read_text(encoding="utf-8"))
+
+    # The year of the first copy is only stored.
+    asked = {name for name, question in questions.items() if name[0] != "_" and question.get("when") is not False}
+    assert asked - set(named) == {"copyright_year"}
