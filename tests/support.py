@@ -110,7 +110,7 @@ def make_unpackaged(folder: Path) -> None:
     )
     edit(folder / "etc/uwsgi.ini", (r"\nmodule = ", "\npythonpath = src\nmodule = "))
     for file in ("src/my_service/app.py", "tests/test_app.py"):
-        edit(folder / file, (r"version\(.*?\)", '"1"'), (r"from importlib.metadata import version\n\n", ""))
+        edit(folder / file, (r"\bversion\(.*?\)", '"1"'), (r"from importlib.metadata import version\n\n", ""))
     edit(
         folder / "Dockerfile",
         (r"# The application alone, as a wheel.*?\n\n\n", ""),

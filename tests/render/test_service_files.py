@@ -185,7 +185,13 @@ def test_only_files_for_updates_mention_the_template(service):
     inner_life = re.compile(r"copier|(?<!django\.)\btemplate\b|jinja2?[-_]time|cookiecutter", re.IGNORECASE)
     for name, path in files(service).items():
         text = path.read_text(encoding="utf-8")
-        if name in {".copier-answers.yml", "docs/updating.md", *OF_UPDATES, ".github/workflows/update.yml"}:
+        if name in {
+            ".copier-answers.yml",
+            "docs/updating.md",
+            *OF_UPDATES,
+            ".github/dependabot.yml",
+            ".github/workflows/update.yml",
+        }:
             continue
         if name == ".gitlab-ci.yml":
             text = text.partition("# The last three propose the template's improvements")[0]
