@@ -71,6 +71,11 @@ def only(framework: str, one: Edit) -> Edit:
     return replace(one, applies=lambda service: answers(service)["framework"] == framework)
 
 
+def reading_settings_with(library: str, one: Edit) -> Edit:
+    """Restrict an edit to services that read their settings with this library; the oldest weren't asked."""
+    return replace(one, applies=lambda service: answers(service).get("settings_library", "environ-config") == library)
+
+
 def answers(service: Path) -> dict[str, str]:
     """Return a service's answers."""
     return yaml.safe_load((service / ".copier-answers.yml").read_bytes())
@@ -169,7 +174,14 @@ EDITS = [
     ),
     only("django", inserted("a test of the view", "tests/test_views.py", (r"\Z", VIEW_TEST))),
     added("a module", "src/PACKAGE/greetings.py", b'def greeting(name: str) -> str:\n    return f"Hello, {name}!"\n'),
-    inserted("a setting", "src/PACKAGE/config.py", (r"\Z", '    greeting: str = environ.var("Hello")\n')),
+    reading_settings_with(
+        "environ-config",
+        inserted("a setting", "src/PACKAGE/config.py", (r"\Z", '    greeting: str = environ.var("Hello")\n')),
+    ),
+    reading_settings_with(
+        "pydantic-settings",
+        inserted("a pydantic setting", "src/PACKAGE/config.py", (r"\Z", '    greeting: str = "Hello"\n')),
+    ),
     inserted(
         "a readiness check", "src/PACKAGE/health.py", (r"(?=from collections)", "import os\n"), (r"\Z", READINESS)
     ),
