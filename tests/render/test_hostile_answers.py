@@ -105,7 +105,14 @@ def test_texts_cover_every_combination():
     assert len(COMBINATIONS) < len(TEXTS)
 
 
-@pytest.mark.parametrize(("text", "combination"), [*zip(TEXTS.values(), cycle(COMBINATIONS), strict=False)], ids=TEXTS)
+# A name with a comma tells a variant of a text, such as its place in a line.
+@pytest.mark.parametrize(
+    ("text", "combination"),
+    [
+        pytest.param(text, combination, id=name, marks=[pytest.mark.slow] if "," in name else [])
+        for (name, text), combination in zip(TEXTS.items(), cycle(COMBINATIONS), strict=False)
+    ],
+)
 def test_text_survives_in_every_file(text, combination, render, tmp_path):
     title = text[:100]
     name = text[:100]
