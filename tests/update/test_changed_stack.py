@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 from choices import PLATFORMS
-from history import FIRST_AND_LAST, KINDS, RELEASES, Kind
+from history import FEW_KINDS, FIRST_AND_LAST, KINDS, RELEASES, Kind
 from offered import PAIRS, marked
 from support import edit
 from updating import PRESENT, TrackedService, owners
@@ -66,7 +66,7 @@ def dependencies(service: TrackedService) -> list[str]:
     return tomllib.loads(service.text("pyproject.toml"))["project"]["dependencies"]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.framework == "fastapi"], ids=str)
+@pytest.mark.parametrize("kind", marked([kind for kind in KINDS if kind.framework == "fastapi"], FEW_KINDS), ids=str)
 def test_settings_library_is_replaced(kind: Kind, make, original):
     service = make(kind.release, **kind.answers)
     before = service.files()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from offered import marked
 from support import edit, git
 from updating import Template, TrackedService
 
@@ -46,7 +47,7 @@ def clash(request: pytest.FixtureRequest) -> Clash:
     return request.param
 
 
-@pytest.mark.parametrize("how", ["inline", "rej"])
+@pytest.mark.parametrize("how", marked(["inline", "rej"], ["inline"]))
 def test_a_conflict_is_reported_until_it_is_resolved(clash: Clash, how: str, make, newer):
     service = make(template=newer)
     file = clash(service.folder, newer)
@@ -138,7 +139,7 @@ def test_unfinished_update_is_reported(make, newer):
     assert service.conflicts() == [file]
 
 
-@pytest.mark.parametrize("how", ["inline", "rej"])
+@pytest.mark.parametrize("how", marked(["inline", "rej"], ["inline"]))
 def test_lock_is_unchanged_while_pyproject_is_in_conflict(how: str, make, newer):
     """For a file with conflict markers, uv's error message would be unclear."""
     service = make(template=newer)

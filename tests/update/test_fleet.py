@@ -145,6 +145,7 @@ def test_report_matches_real_updates(template, make, without_uv, tmp_path):
         }
 
 
+@pytest.mark.slow
 def test_a_broken_service_does_not_affect_reports_on_others(template, make, tmp_path):
     services = tmp_path / "services"
     good = make(services / "good")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 import yaml
-from history import KINDS, LAST
+from history import FEW_KINDS, KINDS, LAST
+from offered import marked
 from updating import PRESENT, Template, TrackedService
 
 # For each question without choices that is new since the last release, an answer other than its default.
@@ -24,7 +25,7 @@ def test_a_new_question_changes_nothing_by_default(template: Template, make):
         assert changed_by_questions(template, make, PRESENT, LAST, **kind.answers) == []
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_LAST, ids=str)
+@pytest.mark.parametrize("kind", marked(KINDS_OF_LAST, FEW_KINDS), ids=str)
 def test_edits_move_with_their_files(kind, template: Template, make):
     assert left_behind(template, make, PRESENT, LAST, **kind.answers) == []
 
