@@ -206,8 +206,11 @@ def test_serve_task_reloads_changed_code(service, tmp_path):
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.2)
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        # As Ctrl-C does. The server has a session of its own, so killing Poe would leave it behind.
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(timeout=30)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("localhost", int(port)))
 
 
 def fetch(url: str) -> bytes:
