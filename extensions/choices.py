@@ -83,6 +83,8 @@ class Framework:
     interface: str
     """The interface between server and application: wsgi or asgi."""
     requirements: Sequence[str]
+    preload: Sequence[str]
+    """Modules that are imported before the server forks its workers: see template/etc/preload.py.jinja."""
     dev_requirements: Sequence[str] = ()
     owned: Sequence[str]
     """Files that only a copy writes, so that updates never change them: see `_exclude` in copier.yml."""
@@ -122,6 +124,8 @@ class Settings:
     """A library that reads a service's settings from the environment, as its settings.toml describes it."""
 
     requirements: Sequence[str]
+    preload: Sequence[str] = ()
+    """Modules that are imported before the server forks its workers."""
     read: str
     """The expression that reads them."""
     module: str = ""
@@ -169,6 +173,8 @@ class Server:
     """Its text in the menu."""
     interfaces: Sequence[str]
     requirements: Sequence[str]
+    preload: Sequence[str] = ()
+    """Modules that are imported before it forks its workers, unless it imports them itself."""
     shared: Sequence[str] = ()
     """Files of stacks/shared/ that it uses."""
     config: str
@@ -295,6 +301,7 @@ def make_stack(
         "interface": interface,
         "interface_folder": f"stacks/interfaces/{interface}",
         "requirements": sorted((*framework_.requirements, *server_.requirements, *settings.requirements)),
+        "preload": sorted({"structlog", *framework_.preload, *server_.preload, *settings.preload}),
         "dev_requirements": framework_.dev_requirements,
         "reload": fill(framework_.reload or server_.reload),
         "threads": server_.threads if interface == "wsgi" else None,

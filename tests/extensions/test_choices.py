@@ -179,6 +179,20 @@ def test_requirements_of_all_choices_are_sorted(framework, server):
         }
 
 
+@pytest.mark.parametrize(("framework", "server"), fitting())
+def test_preloaded_modules_of_all_choices_are_sorted(framework, server):
+    for library in choices.settings_choices(framework):
+        stack = make_stack("debian-13", framework, server, "my_service", settings_library=library)
+
+        assert stack["preload"] == sorted(set(stack["preload"]))
+        assert set(stack["preload"]) == {
+            "structlog",
+            *FRAMEWORKS[framework].preload,
+            *SERVERS[server].preload,
+            *SETTINGS[library].preload,
+        }
+
+
 def test_only_a_new_fastapi_service_uses_pydantic_settings(tmp_path):
     answers = tmp_path / ".copier-answers.yml"
     assert [choices.default_settings(name, answers) for name in ("flask", "django", "fastapi")] == [

@@ -133,7 +133,7 @@ def test_build_context_has_only_files_that_the_image_is_built_from(copy):
     sent = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
     own = {path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.py")}
     files = {"README.md", "example.env", "pyproject.toml", "uv.lock"}
-    files |= {"docker-entrypoint.sh", "etc/healthcheck.py", "etc/uwsgi.ini"}
+    files |= {"docker-entrypoint.sh", "etc/healthcheck.py", "etc/preload.py", "etc/uwsgi.ini"}
     assert sent == own | files
     assert "hunter2" not in build(folder, "my-service:littered").run(
         "sh", "-c", "grep -rs hunter2 /app / -m 1 --exclude-dir=proc --exclude-dir=sys || true"
