@@ -29,6 +29,7 @@ EXPECTED = [
     "docs/production.md",
     "docs/updating.md",
     "etc/healthcheck.py",
+    "etc/preload.py",
     "example.env",
     "pyproject.toml",
     "src/my_service/__init__.py",
@@ -89,9 +90,9 @@ OF_FRAMEWORK = {
 }
 OF_SERVER = {
     "uwsgi": ["etc/uwsgi.ini", "tests/container/test_stop.py"],
-    "gunicorn": ["etc/gunicorn.conf.py", "etc/logging.json", "tests/container/test_stop.py"],
-    "granian": ["etc/granian.env", "etc/logging.json"],
-    "uvicorn": ["etc/logging.json", "etc/uvicorn.env"],
+    "gunicorn": ["etc/gunicorn.conf.py", "etc/logging.json", "etc/serve.py", "tests/container/test_stop.py"],
+    "granian": ["etc/granian.env", "etc/logging.json", "etc/serve.py"],
+    "uvicorn": ["etc/logging.json", "etc/serve.py", "etc/uvicorn.env"],
 }
 NAMES = {"flask", "django", "fastapi", "uwsgi", "gunicorn", "granian", "uvicorn"}
 
