@@ -276,6 +276,11 @@ def check_base_image(value: object) -> str:
     return ""
 
 
+def check_build_image(value: object) -> str:
+    """Return what is wrong with an image that services are built in, or an empty string; it may be empty."""
+    return "" if value == "" else check_base_image(value)
+
+
 def check_line(value: object, maximum: int) -> str:
     """Return why a value isn't a single line of text of at most *maximum* characters, or an empty string."""
     if not isinstance(value, str):
@@ -296,6 +301,7 @@ CHECKS: dict[str, Callable[[object], str]] = {
     "author_name": check_author_name,
     "author_email": check_author_email,
     "base_image": check_base_image,
+    "build_image": check_build_image,
     "image_name": check_image_name,
     "dockerfile_syntax": check_dockerfile_syntax,
 }

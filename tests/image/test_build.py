@@ -46,7 +46,10 @@ def test_configuration_change_installs_no_dependency(copy, image):
 def test_added_dependency_compiles_nothing_again(copy, image):
     """Packages that were built from source stay in the cache; a new one makes the test independent of earlier builds."""
     empty_cache(copy)
-    assert "Building uwsgi" in build(copy.folder, "my-service:compiled").log
+    compiled = build(copy.folder, "my-service:compiled")
+    assert "Building uwsgi" in compiled.log
+    # What was compiled now has all plugins that the settings use.
+    copy.run("uv run pytest -m container -k ready", IMAGE=compiled.name)
     copy.run("uv add --no-sync anyascii")
 
     changed = build(copy.folder, "my-service:dependency")

@@ -10,7 +10,11 @@ from offered import marked
 from updating import PRESENT, Template, TrackedService
 
 # For each question without choices that is new since the last release, an answer other than its default.
-OTHER_ANSWERS = {"base_image": "registry.example.com/base/debian:13.2", "python_version": "3.11"}
+OTHER_ANSWERS = {
+    "base_image": "registry.example.com/base/debian:13.2",
+    "python_version": "3.11",
+    "build_image": "registry.example.com/python-build:trixie",
+}
 
 # Their answers replace one another, so that each changes a service. test_untouched.py shows that services keep theirs.
 REPLACING = {"settings_library"}
