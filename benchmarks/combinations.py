@@ -20,8 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from choices import FRAMEWORKS, PLATFORMS, server_choices
-from machine import ENGINE, install, say, service_python
-from run import CERTIFICATES, TEMPLATE, describe, docker, engine, first_200, scaffold
+from common import TEMPLATE, base_images, build, describe, docker, engine, scaffold
+from images import first_200
+from load import PAGES
+from machine import install, say, service_python
 
 TESTS = "make test-all"
 PAGE = TEMPLATE / "docs" / "evidence" / "combinations.md"
@@ -35,42 +37,6 @@ CHECKED_ON = {
 }
 DEFAULT = ("debian-13", "flask", "uwsgi")
 
-# A realistic page: it waits 20 ms, as for a database, computes a little, and responds with JSON.
-WORK = {
-    "wsgi": """
-
-inner = application
-
-
-def application(environ, start_response):
-    import json
-    import time
-
-    if environ["PATH_INFO"] != "/work":
-        return inner(environ, start_response)
-    time.sleep(0.02)
-    body = json.dumps({"sum": sum(n * n for n in range(1000)), "items": list(range(100))}).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [body]
-""",
-    "asgi": """
-
-inner = application
-
-
-async def application(scope, receive, send):
-    import asyncio
-    import json
-
-    if scope.get("path") != "/work":
-        return await inner(scope, receive, send)
-    await asyncio.sleep(0.02)
-    body = json.dumps({"sum": sum(n * n for n in range(1000)), "items": list(range(100))}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-""",
-}
 SETTINGS = [f"--env=SECRET_KEY={10 * 'secret'}", "--env=DATABASE_URL=sqlite://:memory:"]
 # The measurements: the page, and the threads of a WSGI worker (empty: the server's default).
 LOADS = {"trivial": ("/livez", ""), "realistic": ("/work", ""), "16 threads": ("/work", "16")}
@@ -99,16 +65,13 @@ class Combination:
         python = Path(service_python(PLATFORMS[self.platform].python))
         os.environ["PATH"] += f"{os.pathsep}{python.parent}"
         scaffold(folder, platform=self.platform, framework=self.framework, server=self.server)
-        dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
-        images = re.findall(r"^ARG \w+_IMAGE=(\S+)", dockerfile, re.MULTILINE)
-        subprocess.run([ENGINE, "stand-ins", *images], check=True)
-        secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
-        docker("build", "--quiet", *secret, f"--tag=combination:{self.name}", str(folder))
+        base_images(folder)
+        build(folder, f"combination:{self.name}")
         self.size = int(docker("image", "inspect", "--format={{.Size}}", f"combination:{self.name}"))
         interface = FRAMEWORKS[self.framework].interface
         with (folder / f"src/my_service/{interface}.py").open("a", encoding="utf-8") as file:
-            file.write(WORK[interface])
-        docker("build", "--quiet", *secret, f"--tag=combination:{self.name}-work", str(folder))
+            file.write(PAGES[interface])
+        build(folder, f"combination:{self.name}-work")
 
 
 def read_results(files: list[Path]) -> list[Combination]:
@@ -187,7 +150,7 @@ def measure(combinations: list[Combination], rounds: int) -> None:
     for number in range(rounds):
         for place in range(len(combinations)):
             one = combinations[(number + place) % len(combinations)]
-            one.starts.append(first_200(f"combination:{one.name}", *SETTINGS))
+            one.starts.append(first_200(f"combination:{one.name}", "--env=WEB_CONCURRENCY=2", *SETTINGS))
     for what, (path, threads) in LOADS.items():
         running = []
         try:

@@ -1,4 +1,4 @@
-"""Make the tables and the chart of docs/evidence/benchmarks.md from results.json."""
+"""Make the tables and charts of docs/evidence/benchmarks.md and workers.md from results.json."""
 
 import json
 import textwrap
@@ -11,7 +11,16 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 DOCS = HERE.parent / "docs" / "evidence"
 PAGE, CHART = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
+WORKERS_PAGE, WORKERS_CHART = DOCS / "workers.md", DOCS / "workers.svg"
 START, END = "<!-- made by benchmarks/run.py -->\n", "<!-- end -->\n"
+
+LOAD = """\
+Rate and latency are those of `/`, a small JSON response, by [wrk](https://github.com/wg/wrk) on the same machine, whose CPUs it
+shares with the service: requests per second, then the 50th and the 99th percentile of the latency, then the ratio to the default
+service's rate in the same round, with its range. Each server has the template's defaults (on two CPUs four workers; Gunicorn and
+Granian have four threads in each); *article* and *docker-init* are as above. *50 idle* are more connections that send nothing.
+*5 % slow*: every twentieth request takes 200 ms.
+"""
 
 Results = dict[str, dict]  # by contender
 
@@ -45,6 +54,8 @@ MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "start": ("`docker run` to the first 200", seconds),
 }
 CHARTED = ["cold", "code", "code and push", "dependency", "new bytes", "added", "start"]
+COMPARED = [*CHARTED, "image, packed"]
+OURS, LIMIT = ("template", "build-image"), "limit"
 
 
 def values(result: dict, measure: str) -> list[float]:
@@ -65,10 +76,15 @@ def cell(results: Results, contender: str, measure: str) -> str:
     if contender == "template" or measure == "steps":
         return text
     text += f"<br>ratio {times(ratio(own, template))}"
-    if len(own) > 3:
-        low, _, high = quantiles([a / b for a, b in zip(own, template, strict=True)], n=4)
-        text += spread(low, high, times)
-    return text
+    return text + quartiles(own, template)
+
+
+def quartiles(own: list[float], other: list[float]) -> str:
+    """Return the quartiles of the rounds' ratios; nothing if there are too few rounds."""
+    if len(own) <= 3:
+        return ""
+    low, _, high = quantiles([a / b for a, b in zip(own, other, strict=True)], n=4)
+    return spread(low, high, times)
 
 
 def spread(low: float, high: float, write: Callable[[float], str]) -> str:
@@ -101,34 +117,127 @@ def table(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def promises(services: dict[str, Results]) -> str:
-    """Return a table of the promised bounds, and whether they hold, for each service."""
-    lines = ["| | bound | measured | holds |", "| --- | --- | --- | --- |"]
-
-    def promise(service: str, title: str, bound: str, measured: str, holds: bool) -> None:
-        lines.append(f"| {title}, {service} service | {bound} | {measured} | {'yes' if holds else '**no**'} |")
-
+def summary(services: dict[str, Results]) -> str:
+    """Return a table of the template beside the best of the others, and beside the limit."""
+    lines = ["| | the best of the others | template, ratio to it | template, ratio to the limit |", "| --- " * 4 + "|"]
     for service, results in services.items():
-        ours, rival = results["template"], results["two-stage uv"]
-        promise(
-            service,
-            "rebuild after a code change, no network",
-            "builds",
-            "builds" if ours["offline"] else "fails",
-            ours["offline"],
-        )
-        new = max(values(ours, "new bytes"))
-        promise(service, "new layers after a code change", "under 64 kB", size(new), new < 64e3)
-        measure, bound = ("code", 1) if service == "default" else ("code and push", 0.25)
-        found = ratio(values(ours, measure), values(rival, measure))
-        title = f"{MEASURES['code'][0]}{' and push' if measure != 'code' else ''}, against two-stage uv"
-        promise(service, title, f"{bound} or less", f"{found:.2f}", found <= bound)
-        found = ratio(values(ours, "cold"), values(rival, "cold"))
-        promise(service, "cold build, against two-stage uv", "1.1 or less", f"{found:.2f}", found <= 1.1)
-        rivals = [values(results[name], "start") for name in ("two-stage uv", "single-stage pip")]
-        found = ratio(values(ours, "start"), min(rivals, key=median))
-        promise(service, "first 200, against the fastest other", "1.1 or less", f"{found:.2f}", found <= 1.1)
+        for measure in COMPARED:
+            ours = values(results["template"], measure)
+            others = {name: values(result, measure) for name, result in results.items() if name not in OURS}
+            limit = others.pop(LIMIT)
+            best = min(others, key=lambda name: median(others[name]))
+            found = f"{times(ratio(ours, others[best]))}{quartiles(ours, others[best])}"
+            if ratio(ours, others[best]) > 1:
+                found = f"**{found}**"
+            bound = times(ratio(ours, limit)) if median(limit) else "-"
+            lines.append(f"| {MEASURES[measure][0]}, {service} service | {best} | {found} | {bound} |")
     return "\n".join(lines) + "\n"
+
+
+def load_table(servers: dict[str, dict], where: str) -> str:
+    """Return a table of rates, as ratios to those of the first server in the same round, and latencies."""
+    first, *_ = servers.values()
+    loads = list(first[where])
+    lines = ["| | " + " | ".join(loads) + " |", "| --- " * (len(loads) + 1) + "|"]
+    for name, places in servers.items():
+        if not places[where]:
+            continue
+        cells = []
+        for load in loads:
+            rates, middle, slowest = zip(*places[where][load], strict=True)
+            ratios = [one / other[0] for one, other in zip(rates, first[where][load], strict=True)]
+            cell = f"{median(rates):.0f}/s<br>{milliseconds(median(middle))} / {milliseconds(median(slowest))}"
+            if places is not first:
+                cell += f"<br>ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}"
+            cells.append(cell)
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def milliseconds(number: float) -> str:
+    """Format a latency."""
+    return f"{number:.1f} ms" if number < 10 else f"{number:.0f} ms"
+
+
+def log_cost(rates: dict[str, list[float]]) -> str:
+    """Describe what the lines for requests cost."""
+    logged, silent = rates["with access log"], rates["without"]
+    ratios = [one / other for one, other in zip(logged, silent, strict=True)]
+    return (
+        f"With lines for requests, one worker serves {median(logged):.0f} trivial requests a second; without, "
+        f"{median(silent):.0f}: ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}.\n"
+    )
+
+
+def workers_table(found: dict[str, list]) -> str:
+    """Return a table of the default number of workers for each number of CPUs and size of memory."""
+    lines = [
+        "| CPUs | memory | workers | rate | … of the best | 99th percentile | memory used |",
+        "| --- " * 7 + "|",
+    ]
+    for key, rounds in found.items():
+        cpus, memory, workers = key.split()
+        if workers != "0":
+            continue
+        best = max(median(one[0] for one in rounds) for key, rounds in found.items() if key.split()[0] == cpus)
+        rate, slowest, used, killed, processes = (median(each) for each in zip(*rounds, strict=True))
+        lines.append(
+            f"| {cpus} | {memory} MB | {processes - 1:.0f} | {rate:.0f}/s | {rate / best:.2f} | {milliseconds(slowest)} | "
+            f"{used:.0f} MB{f', {killed:.0f} processes killed' if killed else ''} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def workers_chart(stacks: dict[str, dict[str, list]]) -> str:
+    """Draw the rate and the memory by the number of workers: a column for each stack, a line for each number of CPUs."""
+    width, height, left = 860, 520, 56
+    column = width // len(stacks)
+    parts = []
+    for x, (stack, found) in enumerate(stacks.items()):
+        origin = left + x * column
+        parts.append(f'<text class="head" x="{origin - 40}" y="26">{escape(stack)}</text>')
+        for top, title, place, unit in ((60, "responses per second", 0, ""), (300, "memory used", 2, " MB")):
+            curves: dict[str, list[tuple[int, float]]] = {}
+            for key, rounds in found.items():
+                cpus, memory, workers = key.split()
+                if workers != "0" and memory == "1024":
+                    curves.setdefault(cpus, []).append((int(workers), median(one[place] for one in rounds)))
+            highest = max(value for curve in curves.values() for _, value in curve)
+            counts = sorted({workers for curve in curves.values() for workers, _ in curve})
+            room, tall = column - left - 70, 160
+            across = {workers: origin + room * step / (len(counts) - 1) for step, workers in enumerate(counts)}
+            parts.append(f'<text class="title" x="{origin - 40}" y="{top - 8}">{title}</text>')
+            parts.append(f'<path class="axis" d="M{origin} {top}v{tall}h{room}"/>')
+            parts.append(f'<text class="name" x="{origin - 6}" y="{top + 12}">{highest:.0f}{unit}</text>')
+            parts += [f'<text class="tick" x="{at:.0f}" y="{top + tall + 16}">{n}</text>' for n, at in across.items()]
+            for shade, (cpus, curve) in enumerate(curves.items()):
+                points = [(across[n], top + tall - tall * value / highest) for n, value in curve]
+                line = " ".join(f"{a:.0f},{b:.0f}" for a, b in points)
+                parts.append(f'<polyline class="line line{shade}" points="{line}"/>')
+                label = f"{cpus} CPU{'' if cpus in ('0.5', '1') else 's'}"
+                if place == 0:
+                    parts.append(f'<text x="{points[-1][0] + 6:.0f}" y="{points[-1][1] + 4:.0f}">{label}</text>')
+        parts.append(f'<text class="tick" x="{origin + room / 2:.0f}" y="{height - 16}">workers</text>')
+    style = """
+    text { font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
+    .head { font-size: 16px; font-weight: 600 } .title { font-weight: 600 }
+    .name { text-anchor: end; fill: #59636e } .tick { text-anchor: middle; fill: #59636e }
+    .back { fill: #ffffff } .axis { fill: none; stroke: #a7b0ba } .line { fill: none; stroke-width: 2 }
+    .line0 { stroke: #80b8f5 } .line1 { stroke: #0969da } .line2 { stroke: #0a3069 }
+    @media (prefers-color-scheme: dark) {
+      text { fill: #f0f6fc } .name, .tick { fill: #9198a1 } .back { fill: #0d1117 } .axis { stroke: #59636e }
+      .line0 { stroke: #264f80 } .line1 { stroke: #4493f8 } .line2 { stroke: #b6d7ff }
+    }"""
+    return svg(width, height, "Rate and memory by the number of workers", style, parts)
+
+
+def svg(width: int, height: int, label: str, style: str, parts: list[str]) -> str:
+    """Return a drawing on a background."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-label="{label}">\n<style>{style}\n</style>\n'
+        f'<rect class="back" width="{width}" height="{height}" rx="6"/>\n' + "\n".join(parts) + "\n</svg>\n"
+    )
 
 
 def machine(facts: dict) -> str:
@@ -143,7 +252,7 @@ def machine(facts: dict) -> str:
 
 def chart(services: dict[str, Results]) -> str:
     """Draw the medians: a row for each measure, a column for each service, a bar for each contender."""
-    width, row, top, bar = 860, 108, 40, 17
+    width, row, top, bar = 860, 158, 40, 17
     column = width // len(services)
     parts = []
     for x, (service, results) in enumerate(services.items()):
@@ -160,7 +269,7 @@ def chart(services: dict[str, Results]) -> str:
             for place, (name, value) in enumerate(found.items()):
                 line = above + 26 + place * bar
                 long = max(1.5, room * value / max(found.values())) if value else 0
-                kind = "ours" if name == "template" else "other"
+                kind = "ours" if name in OURS else "other"
                 text = write(value) if value else "not measured"
                 parts.append(f'<text class="name" x="{left + label - 8}" y="{line + 11}">{escape(name)}</text>')
                 parts.append(f'<rect class="{kind}" x="{left + label}" y="{line}" width="{long:.1f}" height="12"/>')
@@ -175,27 +284,37 @@ def chart(services: dict[str, Results]) -> str:
       text { fill: #f0f6fc } .name { fill: #9198a1 }
       .back { fill: #0d1117 } .ours { fill: #4493f8 } .other { fill: #59636e }
     }"""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="Medians of all measures, template and alternatives">\n<style>{style}\n</style>\n'
-        f'<rect class="back" width="{width}" height="{height}" rx="6"/>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
+    return svg(width, height, "Medians of all measures, template and alternatives", style, parts)
 
 
 def write() -> None:
-    """Write the tables between the markers in the page, and draw the chart."""
+    """Write the tables between the markers in the pages, and draw the charts."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    services = found["services"]
+    # Results of other contenders are left from before.
+    services = {name: results for name, results in found["services"].items() if LIMIT in results}
     measured_on = f"Measured on: {machine(found['machine'])}"
     text = f"\n{textwrap.fill(measured_on, 120, break_on_hyphens=False)}\n\n"
+    text += f"### Beside the best of the others, and the limit\n\n{summary(services)}\n"
     for service, results in services.items():
         rounds = {name: max(len(values(result, name)) for result in results.values()) for name in MEASURES}
         text += f"### The {service} service\n\n"
         text += f"Rounds: cold build {rounds['cold']}, code change {rounds['code']}, dependency change "
         text += f"{rounds['dependency']}, start {rounds['start']}.\n\n{table(results)}\n"
-    text += f"### What is promised\n\n{promises(services)}\n"
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + START + text + END + after, encoding="utf-8")
+    if "load" in found:
+        text += f"### Rate and latency, behind nginx\n\n{LOAD}\n{load_table(found['load'], 'nginx')}\n"
+        text += f"### Rate and latency, without a proxy\n\n{load_table(found['load'], 'direct')}\n"
+        text += f"### The access log\n\n{log_cost(found['log'])}\n"
+    replace(PAGE, text)
     CHART.write_text(chart(services), encoding="utf-8")
+    if "workers" not in found:
+        return
+    text = "\n" + "\n".join(f"### {stack}\n\n{workers_table(rows)}" for stack, rows in found["workers"].items()) + "\n"
+    replace(WORKERS_PAGE, text)
+    WORKERS_CHART.write_text(workers_chart(found["workers"]), encoding="utf-8")
+
+
+def replace(page: Path, text: str) -> None:
+    """Replace what is between the markers."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    page.write_text(before + START + text + END + after, encoding="utf-8")

@@ -1,366 +1,22 @@
-"""Compare the template's image with images that one would write instead, on this machine.
+"""Measure the template's image beside those that one would write instead, its servers, and numbers of workers.
 
-Everything is measured in turn (A B C A B C …), in one run, for the same services on the same base images. The results
-are stored in benchmarks/results.json, and reported in docs/evidence/benchmarks.md and its chart.
+Everything is measured in turn (A B C A B C …), in one run, on the same base images. The results are stored in
+benchmarks/results.json, and reported in docs/evidence/benchmarks.md, docs/evidence/workers.md and their charts.
 """
 
 import argparse
-import http.client
 import json
-import os
-import platform
-import re
-import shutil
-import subprocess
-import sys
 import tempfile
-import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+import load
 import report
-from demo import free_port
-from machine import ENGINE, run, say
-from pythons import find_python
+import workers
+from common import base_images, describe, docker, engine
+from images import SERVICES, Bench, Service, few
+from machine import say
 
-HERE = Path(__file__).resolve().parent
-TEMPLATE = HERE.parent
-DOCKERFILES = HERE / "dockerfiles"
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-
-# The heavy service also imports its dependencies, as a real one would.
-SERVICES = {"default": [], "heavy": ["numpy", "pandas", "pyarrow", "scipy"]}
-IMPORTS = "import pandas\nimport pyarrow\nimport scipy.stats\n"
-# A change of the dependencies adds one of these: small, pure Python, without further dependencies.
-EXTRAS = ["cachetools", "certifi", "decorator", "idna", "iniconfig", "packaging", "pluggy", "six", "sortedcontainers"]
-# No proxy listens there, so access to the network fails. These build arguments aren't part of a step's cache key.
-NO_NETWORK = [
-    f"--build-arg={name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-]
-START_TIMEOUT = 60  # seconds
-
-
-@dataclass(frozen=True)
-class Contender:
-    """An image of the service, and the Dockerfile that it is built with."""
-
-    name: str
-    dockerfile: Path
-    tag: str
-
-    @property
-    def repository(self) -> str:
-        """Return the image's name without the registry."""
-        return self.tag.partition("/")[2]
-
-
-class Service:
-    """A rendered service, and the versions of it that are measured."""
-
-    def __init__(self, folder: Path, requirements: list[str], states: int) -> None:
-        self.folder = folder
-        scaffold(folder)
-        version = (folder / ".python-version").read_text(encoding="utf-8").strip()
-        python = find_python(version, shutil.which("uv") or "uv")
-        self.env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
-        self.env["UV_PYTHON"] = python or sys.exit(f"uv needs a Python {version} to lock the service with")
-        # requirements.txt is for pip.
-        with (folder / ".dockerignore").open("a", encoding="utf-8") as file:
-            file.write("!requirements.txt\n")
-        (self.app,) = folder.glob("src/*/app.py")
-        self.code = self.app.read_text(encoding="utf-8")
-        if requirements:
-            self.code = self.code.replace("import environ\n", f"import environ\n{IMPORTS}")
-        self.locks = [self._lock(requirements)]
-        self.locks += [self._lock([*requirements, extra]) for extra in EXTRAS[:states]]
-        self.use_lock(0)
-        self.change_code()
-
-    def _lock(self, requirements: list[str]) -> dict[str, str]:
-        quiet = {"cwd": self.folder, "env": self.env, "check": True, "stdout": subprocess.DEVNULL}
-        names = ["pyproject.toml", "uv.lock", "requirements.txt"]
-        before = {name: (self.folder / name).read_text(encoding="utf-8") for name in names[:2]}
-        if requirements:
-            subprocess.run(["uv", "add", "--quiet", "--no-sync", *requirements], **quiet)
-        export = ["uv", "export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-hashes"]
-        subprocess.run([*export, "--output-file", names[2]], **quiet)
-        lock = {name: (self.folder / name).read_text(encoding="utf-8") for name in names}
-        for name, text in before.items():
-            (self.folder / name).write_text(text, encoding="utf-8")
-        return lock
-
-    def use_lock(self, number: int) -> None:
-        """Use the dependencies of lock *number*; 0 has no extra one."""
-        for name, text in self.locks[number].items():
-            (self.folder / name).write_text(text, encoding="utf-8")
-
-    def change_code(self) -> None:
-        """Change the code to something that was never built before."""
-        changed = re.sub(r'("title": )".*"', rf'\1"{uuid.uuid4()}"', self.code)
-        assert changed != self.code
-        self.app.write_text(changed, encoding="utf-8")
-
-
-def scaffold(folder: Path, **answers: str) -> None:
-    """Make a service from this working tree, including uncommitted changes."""
-    options = ["--quiet", "--trust", "--defaults", "--vcs-ref=HEAD", "--data=dockerfile_syntax="]
-    options += [f"--data={name}={answer}" for name, answer in answers.items()]
-    run([sys.executable, "-W", "ignore", "-m", "copier", "copy", *options, str(TEMPLATE), str(folder)])
-
-
-def one_build_stage(dockerfile: str) -> str:
-    """Return the template's Dockerfile without the separate stage for the dependencies.
-
-    They are synced in the stage that then builds the application's wheel. The cache mount gets another name, so that the
-    two share no work.
-    """
-    for old, new in (
-        ("FROM build AS application\n", ""),
-        ("from=application,", "from=dependencies,"),
-        ("--mount=type=cache,id=", "--mount=type=cache,id=one-stage-"),
-    ):
-        if old not in dockerfile:
-            sys.exit(f"the template's Dockerfile has no {old!r} any more: adapt one_build_stage() in {__file__}")
-        dockerfile = dockerfile.replace(old, new)
-    return dockerfile
-
-
-class Bench:
-    """The measurements of one service with all contenders."""
-
-    def __init__(self, service: Service, registry: str, rounds: int) -> None:
-        self.service, self.registry, self.rounds = service, registry, rounds
-        text = (service.folder / "Dockerfile").read_text(encoding="utf-8")
-        one_stage = service.folder / "one-build-stage.Dockerfile"
-        one_stage.write_text(one_build_stage(text), encoding="utf-8")
-        dockerfiles = {
-            "template": service.folder / "Dockerfile",
-            "one build stage": one_stage,
-            "two-stage uv": DOCKERFILES / "two-stage-uv.Dockerfile",
-            "single-stage pip": DOCKERFILES / "single-stage-pip.Dockerfile",
-        }
-        self.contenders = [
-            Contender(name, path, f"{registry}/bench-{uuid.uuid4().hex[:8]}/{name.replace(' ', '-')}")
-            for name, path in dockerfiles.items()
-        ]
-        self.arguments = re.findall(r"^ARG (\w+_IMAGE=.+)$", text, re.MULTILINE)
-        self.base = next(arg for arg in self.arguments if arg.startswith("BASE_IMAGE=")).partition("=")[2]
-        self.results: dict[str, dict] = {contender.name: {} for contender in self.contenders}
-
-    def record(self, contender: Contender, measure: str, value: float) -> None:
-        """Add one measured value."""
-        self.results[contender.name].setdefault(measure, []).append(round(value, 3))
-
-    def in_turn(self, rounds: int, contenders: list[Contender] | None = None) -> Iterator[tuple[int, Contender]]:
-        """Yield every contender once per round; each round begins with a different one."""
-        contenders = contenders or self.contenders
-        for number in range(rounds):
-            for place in range(len(contenders)):
-                yield number, contenders[(number + place) % len(contenders)]
-
-    def build(self, contender: Contender, *options: str, check: bool = True) -> tuple[float, str, int]:
-        """Build, and return the seconds, the log and the exit status."""
-        command = ["docker", "build", "--progress=plain", "--file", str(contender.dockerfile), "--tag", contender.tag]
-        command += [f"--build-arg={argument}" for argument in self.arguments]
-        if CERTIFICATES.is_file():
-            command += [f"--secret=id=ca-certificates,src={CERTIFICATES}"]
-        os.sync()  # so that the build doesn't wait for earlier writes
-        started = time.perf_counter()
-        done = subprocess.run([*command, *options, "."], cwd=self.service.folder, capture_output=True, text=True)
-        seconds = time.perf_counter() - started
-        if check and done.returncode:
-            sys.exit(f"{contender.name} does not build:\n{done.stderr[-4000:]}")
-        return seconds, done.stderr, done.returncode
-
-    def cold(self, rounds: int) -> None:
-        """Build with empty caches.
-
-        The contenders share neither steps nor cache mounts, so the caches are emptied once per round, and are warm after
-        the last. The variant is left out: it has the template's steps, so they would be cached.
-        """
-        variant = next(one for one in self.contenders if one.name == "one build stage")
-        others = [one for one in self.contenders if one is not variant]
-        for number, contender in self.in_turn(rounds, others):
-            if contender is others[number % len(others)]:
-                prune()
-            seconds, _, _ = self.build(contender)
-            say(f"cold build, {contender.name}: {seconds:.1f} s")
-            self.record(contender, "cold", seconds)
-        self.build(variant)
-
-    def code(self, rounds: int) -> None:
-        """Change the code, build and push; then measure the new layers in the registry."""
-        for contender in self.contenders:
-            self.push(contender)
-        for _, contender in self.in_turn(rounds):
-            before = self.layers(contender)
-            self.service.change_code()
-            built, log, _ = self.build(contender)
-            pushed = self.push(contender)
-            new = [size for digest, size in self.layers(contender).items() if digest not in before]
-            say(f"code change, {contender.name}: {built:.2f} s, push {pushed:.2f} s")
-            self.record(contender, "code", built)
-            self.record(contender, "code and push", built + pushed)
-            self.record(contender, "steps", steps(log))
-            self.record(contender, "new bytes", sum(unpacked for unpacked, _ in new))
-            self.record(contender, "new bytes, packed", sum(packed for _, packed in new))
-        for contender in self.contenders:
-            sizes = self.layers(contender).values()
-            self.results[contender.name]["image"] = sum(unpacked for unpacked, _ in sizes)
-            self.results[contender.name]["image, packed"] = sum(packed for _, packed in sizes)
-            self.results[contender.name]["base"] = int(docker("image", "inspect", "--format={{.Size}}", self.base))
-
-    def offline(self) -> None:
-        """Change the code and build without a network."""
-        for contender in self.contenders:
-            self.service.change_code()
-            _, _, status = self.build(contender, *NO_NETWORK, check=False)
-            say(f"code change without a network, {contender.name}: {'fails' if status else 'builds'}")
-            self.results[contender.name]["offline"] = not status
-
-    def start(self, rounds: int) -> None:
-        """Start a container and wait for its first 200."""
-        for _, contender in self.in_turn(rounds):
-            seconds = first_200(contender.tag)
-            say(f"first 200, {contender.name}: {seconds:.2f} s")
-            self.record(contender, "start", seconds)
-
-    def dependency(self, rounds: int) -> None:
-        """Add a dependency that is new to the contender, and build."""
-        for number, contender in self.in_turn(rounds):
-            # The variant gets another dependency: the template's environment would be cached.
-            self.service.use_lock(1 + 2 * number + (contender.name == "one build stage"))
-            seconds, _, _ = self.build(contender)
-            say(f"dependency change, {contender.name}: {seconds:.2f} s")
-            self.record(contender, "dependency", seconds)
-
-    def push(self, contender: Contender) -> float:
-        """Push the image, and return the seconds."""
-        os.sync()
-        started = time.perf_counter()
-        docker("push", "--quiet", contender.tag)
-        return time.perf_counter() - started
-
-    def layers(self, contender: Contender) -> dict[str, tuple[int, int]]:
-        """Return the unpacked and packed bytes of each pushed layer, by the packed layer's digest."""
-        manifest = self.fetch(contender, "manifests/latest")
-        config = self.fetch(contender, f"blobs/{manifest['config']['digest']}")
-        sizes = docker("history", "--human=false", "--format={{.Size}}", contender.tag).split()
-        unpacked = [
-            int(size)
-            for size, step in zip(reversed(sizes), config["history"], strict=True)
-            if not step.get("empty_layer")
-        ]
-        return {
-            layer["digest"]: (size, layer["size"]) for layer, size in zip(manifest["layers"], unpacked, strict=True)
-        }
-
-    def fetch(self, contender: Contender, what: str) -> dict:
-        """Get a JSON document from the registry."""
-        connection = http.client.HTTPConnection(self.registry)
-        kind = "application/vnd.docker.distribution.manifest.v2+json"
-        connection.request("GET", f"/v2/{contender.repository}/{what}", headers={"Accept": kind})
-        return json.load(connection.getresponse())
-
-    def measure(self) -> dict[str, dict]:
-        """Make all measurements, then remove the images."""
-        try:
-            self.cold(few(self.rounds))
-            self.code(self.rounds)
-            self.offline()
-            self.start(2 * self.rounds)
-            self.dependency(few(self.rounds))
-        finally:
-            tags = [contender.tag for contender in self.contenders]
-            subprocess.run(["docker", "rmi", "--force", *tags], capture_output=True)
-            docker("image", "prune", "--force")
-        return self.results
-
-
-def few(rounds: int) -> int:
-    """Return the number of rounds for slow measurements."""
-    return min((rounds + 2) // 3, len(EXTRAS) // 2)
-
-
-def steps(log: str) -> int:
-    """Count the steps of the Dockerfile that a build reran."""
-    names = dict(re.findall(r"^#(\d+) \[(?!internal)([^\]]+)\] (?!FROM )", log, re.MULTILINE))
-    return sum(f"#{number} CACHED" not in log for number in names)
-
-
-def first_200(image: str, *settings: str) -> float:
-    """Return the seconds from `docker run`, with these options, to the first 200 of /livez."""
-    port, name = free_port(), f"bench-{uuid.uuid4().hex[:8]}"
-    started = time.perf_counter()
-    try:
-        # The engine's proxy would hold a request that is sent before this returns for a second.
-        # The same number of workers for each contender: the template's would follow the CPUs.
-        options = ["--env=WEB_CONCURRENCY=2", f"--publish=127.0.0.1:{port}:8000", *settings]
-        docker("run", "--detach", "--name", name, *options, image)
-        while time.perf_counter() - started < START_TIMEOUT:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                connection.request("GET", "/livez")
-                if connection.getresponse().status == 200:
-                    return time.perf_counter() - started
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.003)
-            finally:
-                connection.close()
-        sys.exit(f"{image} did not respond within {START_TIMEOUT} s")
-    finally:
-        docker("rm", "--force", name)
-
-
-def docker(*arguments: str) -> str:
-    """Run the engine's client and return its output."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout.strip()
-
-
-def prune() -> None:
-    """Empty the engine's build cache, cache mounts included."""
-    docker("builder", "prune", "--all", "--force")
-
-
-@contextmanager
-def engine(*, ordinary: bool) -> Iterator[str]:
-    """Provide an engine and a registry; yield the registry's address."""
-    if not ordinary:
-        # Don't empty the ordinary engine's build cache.
-        os.environ["DOCKER_HOST"] = "unix:///nonexistent"
-    run([str(ENGINE), "start"])
-    printed = subprocess.run([str(ENGINE), "env"], check=True, capture_output=True, text=True).stdout
-    for name, text in re.findall(r"^export (\w+)=(.*)$", printed, re.MULTILINE):
-        os.environ[name] = text.replace('"$PATH"', os.environ["PATH"])
-    ours = subprocess.run([str(ENGINE), "registry", "address"], capture_output=True).returncode
-    run([str(ENGINE), "registry", "start"])
-    try:
-        yield subprocess.run(
-            [str(ENGINE), "registry", "address"], check=True, capture_output=True, text=True
-        ).stdout.strip()
-    finally:
-        if ours:
-            run([str(ENGINE), "registry", "stop"])
-
-
-def describe() -> dict[str, object]:
-    """Return facts about the machine and the engine."""
-    info = json.loads(docker("info", "--format={{json .}}"))
-    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    return {
-        "processor": next(iter(models), platform.machine()),
-        "cores": os.cpu_count(),
-        "memory": info["MemTotal"],
-        "kernel": info["KernelVersion"].partition("-")[0],
-        "engine": info["ServerVersion"],
-        "storage": info["Driver"],
-    }
+PARTS = [*SERVICES, "load", "workers"]
 
 
 def main() -> None:
@@ -368,33 +24,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="rounds of a code change; the rest in proportion")
     parser.add_argument("--quick", action="store_true", help="one round, to test the script: no comparison")
-    parser.add_argument("--service", choices=SERVICES, action="append", help="only this one")
-    parser.add_argument("--render", action="store_true", help="only make the tables and the chart from stored results")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this one; workers needs load")
+    parser.add_argument("--render", action="store_true", help="only make the tables and the charts from stored results")
     parser.add_argument("--ordinary-engine", action="store_true", help="use Docker itself and EMPTY ITS BUILD CACHE")
     options = parser.parse_args()
     if not options.render:
-        measure_all(1 if options.quick else options.rounds, options.service or list(SERVICES), options.ordinary_engine)
+        measure(1 if options.quick else options.rounds, options.part or PARTS, options.ordinary_engine)
     report.write()
 
 
-def measure_all(rounds: int, services: list[str], ordinary: bool) -> None:
-    """Measure the *services* and store the results beside those of the others."""
+def measure(rounds: int, parts: list[str], ordinary: bool) -> None:
+    """Measure the *parts* and store the results beside those of the others."""
     results = json.loads(report.RESULTS.read_text(encoding="utf-8")) if report.RESULTS.is_file() else {"services": {}}
-    with engine(ordinary=ordinary) as registry, tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        results["machine"] = describe()
-        for name in services:
+
+    def store() -> None:
+        report.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+    with engine(ordinary=ordinary) as registry, tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        results["machine"] = results.get("machine", {}) | describe()
+        for name in [part for part in parts if part in SERVICES]:
             # The heavy service is slow, and its results differ by factors: fewer rounds suffice.
             count = (rounds + 1) // 2 if SERVICES[name] else rounds
             say(f"the {name} service, {count} rounds")
-            service = Service(Path(folder) / name / "my-service", SERVICES[name], 2 * few(count))
+            service = Service(folder / name / "my-service", SERVICES[name], few(count))
+            results["machine"]["images"] = base_images(service.folder)
             bench = Bench(service, registry, count)
-            images = [argument.partition("=")[2] for argument in bench.arguments]
-            run([str(ENGINE), "stand-ins", *images])
-            results["machine"]["images"] = images
             stand_in = docker("image", "inspect", '--format={{index .Config.Labels "stand-in"}}', bench.base)
             results["machine"]["stand-ins"] = stand_in == "true"
             results["services"][name] = bench.measure()
-            report.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            store()
+        if "load" in parts:
+            results["load"] = load.measure(folder, few(rounds))
+            results["log"] = load.measure_log(rounds)
+            store()
+        if "workers" in parts:
+            results["workers"] = workers.measure(few(rounds))
+            store()
 
 
 if __name__ == "__main__":
