@@ -43,7 +43,7 @@ def built_in_it(build_image, scaffold, use_engine):
     return scaffold_with_bases(scaffold, build_image=build_image.name)
 
 
-def test_service_begins_where_it_differs_from_others(built_in_it):
+def test_dockerfile_with_a_build_image_begins_with_the_dependencies(built_in_it):
     dockerfile = (built_in_it.folder / "Dockerfile").read_text(encoding="utf-8")
     before, _, _ = dockerfile.partition("uv sync --locked")
 
@@ -52,15 +52,14 @@ def test_service_begins_where_it_differs_from_others(built_in_it):
     assert "AS uv" not in dockerfile
 
 
-def test_service_has_the_same_files_as_without_it(built_in_it, image):
-    """Except for metadata that uv writes about the installation."""
+def test_image_has_the_same_files_as_without_a_build_image(built_in_it, image):
     inside = build(built_in_it.folder, "my-service:built-in-it")
 
     assert files(inside.name) == files(image.name)
     run_container_tests(built_in_it, inside, "tests/container/test_image.py")
 
 
-def test_code_change_needs_no_network(built_in_it):
+def test_code_change_is_built_without_a_network(built_in_it):
     build(built_in_it.folder, "my-service:built-in-it")
     with (built_in_it.folder / "src/my_service/app.py").open("a", encoding="utf-8") as file:
         file.write("\n# Changed\n")
@@ -89,7 +88,7 @@ def test_uv_from_the_package_index_is_the_same_version(build_image):
     assert "pip.conf" not in docker("history", "--no-trunc", "--format={{.Size}} {{.CreatedBy}}", from_index.name)
 
 
-def test_it_has_the_packages_that_servers_are_compiled_with(build_image):
+def test_build_image_has_the_packages_that_servers_are_compiled_with(build_image):
     needed = {package for server in SERVERS.values() for package in PLATFORMS["debian-13"].packages_for(server).build}
 
     installed = build_image.run("dpkg-query", "--show", "--showformat=${Package}\\n")
@@ -97,7 +96,7 @@ def test_it_has_the_packages_that_servers_are_compiled_with(build_image):
     assert needed <= set(installed.split())
 
 
-def test_service_without_it_uses_the_same_uv_and_settings(service):
+def test_service_without_a_build_image_uses_the_same_uv_and_settings(service):
     dockerfile = (service.folder / "Dockerfile").read_text(encoding="utf-8")
     settings = re.findall(r"\b((?:UV|PYC)_[A-Z_]+=\S+)", DOCKERFILE.partition("ENV ")[2])
 
