@@ -36,14 +36,6 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packages:
-    """System packages for the build stage and the runtime image. `{python}` stands for a name such as python3.13."""
-
-    build: Sequence[str] = ()
-    run: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Platform:
     """An operating system and the Python on it, as stacks/platforms.toml describes it."""
 
@@ -61,14 +53,10 @@ class Platform:
         """Return whether the image has Python in /usr/local, as Docker's official ones do."""
         return self.interpreter.startswith("/usr/local/")
 
-    def packages_for(self, server: Server) -> Packages:
-        """Return the packages that a service with this server needs on this platform."""
-
-        def names(packages: Sequence[str]) -> tuple[str, ...]:
-            needed = [name for name in ("{python}", *packages) if not (self.has_python and "{python}" in name)]
-            return tuple(name.format(python=f"python{self.python}") for name in needed)
-
-        return Packages(build=names(server.packages.build), run=names(server.packages.run))
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return the system packages that a service needs, in the build stages and in the runtime image."""
+        return () if self.has_python else (f"python{self.python}",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +183,6 @@ class Server:
     """The Python expression for the stream that the application logs to."""
     loggers: Mapping[str, str] = field(default_factory=dict)
     """The levels of its loggers, if it uses Python's logging module."""
-    packages: Packages = Packages()
     tests: Expectations
 
 
@@ -210,7 +197,7 @@ def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
     """
     if unknown := data.keys() - {known.name for known in fields(kind)}:
         raise ValueError(f"{file}: no {kind.__name__.lower()} has {', '.join(sorted(unknown))}")
-    nested = {"packages": Packages, "tests": Expectations}
+    nested = {"tests": Expectations}
     try:
         return kind(**{name: nested[name](**value) if name in nested else value for name, value in data.items()})
     except TypeError as error:
@@ -285,7 +272,6 @@ def make_stack(
     settings_library = settings_library or framework_.settings[0]
     settings = SETTINGS[settings_library]
     interface = framework_.interface
-    packages = chosen.packages_for(server_)
 
     def fill(text: str) -> str:
         return text.replace(PACKAGE, package_name).replace(MODULE, f"{package_name}.{interface}")
@@ -297,7 +283,7 @@ def make_stack(
         "python": chosen.python,
         "has_python": chosen.has_python,
         "interpreter": chosen.interpreter,
-        "packages": {"build": packages.build, "run": packages.run},
+        "packages": list(chosen.packages),
         "interface": interface,
         "interface_folder": f"stacks/interfaces/{interface}",
         "requirements": sorted((*framework_.requirements, *server_.requirements, *settings.requirements)),

@@ -6,7 +6,6 @@ from typing import Any
 import choices
 import covertable
 import pytest
-from support import Service
 
 PAIRS = [
     (framework, server) for framework in choices.FRAMEWORKS for server in choices.server_choices(framework).values()
@@ -42,17 +41,3 @@ FEW_COMBINATIONS = [row for row in COMBINATIONS if (row["platform"], row["framew
 def marked(parameters: Iterable[Any], every_change: Collection[Any]) -> list:
     """Mark the parameters that are only tested with --slow: those that aren't tested with every change."""
     return [each if each in every_change else pytest.param(each, marks=pytest.mark.slow) for each in parameters]
-
-
-def can_be_compiled_here(platform: str, server: str) -> bool:
-    """Return whether the server can be installed: uWSGI can't be linked to the Python 3.14 that tools/engine makes."""
-    return choices.PLATFORMS[platform].python != "3.14" or server != "uwsgi"
-
-
-def install(service: Service, platform: str, server: str) -> Service:
-    """Install a service, without its server if that can't be compiled; return it with its commands' environment."""
-    if can_be_compiled_here(platform, server):
-        service.run("uv sync --locked")
-        return service
-    service.run(f"uv sync --locked --no-install-package {server}")
-    return Service(service.folder, {**service.env, "UV_NO_SYNC": "1"})

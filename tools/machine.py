@@ -22,9 +22,7 @@ def say(message: str) -> None:
 
 
 def service_python(version: str) -> str:
-    """Return the path of a Python of *version* that can compile extensions.
-
-    If there is no other, tools/engine makes one. On an old system it is too new: uWSGI can't be linked to it.
+    """Return the path of a Python of *version*. If there is no other, tools/engine makes one.
 
     Raises:
         MissingError: There is none; the message tells how to install it.
@@ -42,10 +40,6 @@ def service_python(version: str) -> str:
             f"There is no Python {version}, which the service runs on, and uv could not download it. "
             f"Install it with the system's packages or with pyenv (pyenv install {version})."
         )
-    if not shutil.which("cc"):
-        install("gcc", "libc6-dev", why="uWSGI is built from source")
-    if not _has_headers(python):
-        install(f"python{version}-dev", why=f"{python} has no headers")
     return python
 
 
@@ -62,12 +56,6 @@ def install(*packages: str, why: str) -> None:
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
     subprocess.run(["apt-get", "update", "-qq"], **quiet)
     subprocess.run(["apt-get", "install", "-qqy", "--no-install-recommends", *packages], **quiet)
-
-
-def _has_headers(python: str) -> bool:
-    code = "import sysconfig; print(sysconfig.get_path('include'))"
-    include = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    return (Path(include) / "Python.h").is_file()
 
 
 def run(command: list[str], **options: object) -> None:

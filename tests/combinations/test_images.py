@@ -12,7 +12,7 @@ import pytest
 from archives import use
 from building import Image, build, docker, run_container_tests, scaffold_with_bases
 from load import NOTE, finish, stop_under_load
-from offered import PAIRS, covering, install, marked
+from offered import PAIRS, covering, marked
 from proxied import add_pages, address, ask, point, proxy
 from support import Service
 
@@ -104,13 +104,14 @@ def combination(request, scaffold, use_engine) -> Combination:
     if platform.startswith("ubuntu-"):
         use("stand-ins", choices.PLATFORMS[platform].base_image)
     service = scaffold_with_bases(scaffold, platform=platform, framework=framework, server=server)
+    service.run("uv sync --locked")
     image = build(service.folder, f"my-service:{'-'.join(request.param)}")
     granian = server == "granian"
     return Combination(
         request.param,
         framework,
         server,
-        install(service, platform, server),
+        service,
         image,
         NEEDED.get(framework, []),
         "Started worker-" if granian else "",

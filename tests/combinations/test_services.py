@@ -20,7 +20,7 @@ from pathlib import Path
 import names
 import pytest
 from demo import free_port, wait_until_ready
-from offered import PAIRS, can_be_compiled_here, covering, install, marked
+from offered import PAIRS, covering, marked
 from recipes import CHECKS
 from support import Service, edit
 
@@ -41,8 +41,6 @@ NEEDED = {"django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite://:mem
 EVERY_CHANGE = covering(PLATFORMS)
 OLDEST = "debian-12"
 
-SERVED = [combination for combination in COMBINATIONS if can_be_compiled_here(combination[0], combination[2])]
-
 # Scripts that print the supported settings. Granian and Uvicorn read options from these variables.
 LIST_SETTINGS = {
     "granian": "from granian.cli import cli; print(*(f'GRANIAN_{option.name.upper()}' for option in cli.params))",
@@ -59,8 +57,8 @@ SHOW_OPTIONS = {
 
 
 # One platform is enough for what depends on the server.
-ABUSED = [combination for combination in SERVED if combination[0] == OLDEST]
-# Options for the log format of the image. uWSGI's own messages stay plain text: it may lack regular expressions here.
+ABUSED = [combination for combination in COMBINATIONS if combination[0] == OLDEST]
+# Options for the log format of the image. uWSGI's own messages are plain text outside of it.
 LOG_CONFIG = {
     "granian": " --log-config etc/logging.json",
     "gunicorn": " --log-config-json etc/logging.json",
@@ -122,7 +120,8 @@ ALIVE = b"GET /livez" + HEADERS + b"\r\n"
 def service(request, scaffold: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory) -> Service:
     """Make and install a service."""
     platform, framework, server = request.param
-    service = install(scaffold(platform=platform, framework=framework, server=server), platform, server)
+    service = scaffold(platform=platform, framework=framework, server=server)
+    service.run("uv sync --locked")
     # mypy validates its cache, so services can share it, and common modules are checked once.
     cache = str(tmp_path_factory.getbasetemp() / "mypy")
     env = {**service.env, **NEEDED.get(framework, {}), "MYPY_CACHE_DIR": cache}
@@ -144,7 +143,7 @@ def test_own_checks_pass_with_the_other_settings_library(scaffold):
 
 
 @pytest.mark.parametrize(
-    "service", marked([row for row in SERVED if row[0] == "debian-13"], EVERY_CHANGE), ids="-".join, indirect=True
+    "service", marked([row for row in COMBINATIONS if row[0] == "debian-13"], EVERY_CHANGE), ids="-".join, indirect=True
 )
 def test_modules_of_the_template_are_covered(service):
     """A service leaves them out of its own coverage."""
@@ -152,7 +151,7 @@ def test_modules_of_the_template_are_covered(service):
     service.run(f"uv run pytest --cov-config=/dev/null {options}")
 
 
-@pytest.mark.parametrize("service", marked(SERVED, EVERY_CHANGE), ids="-".join, indirect=True)
+@pytest.mark.parametrize("service", marked(COMBINATIONS, EVERY_CHANGE), ids="-".join, indirect=True)
 def test_serves_and_stops_as_its_readme_says(service, tmp_path):
     readme = (service.folder / "README.md").read_text(encoding="utf-8")
     command = next(line for line in readme.splitlines() if line.startswith("$ uv run ") and "etc/" in line)
@@ -223,7 +222,7 @@ def fetch(url: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "service", marked([row for row in SERVED if row[-1] in LIST_SETTINGS], EVERY_CHANGE), ids="-".join, indirect=True
+    "service", marked([row for row in COMBINATIONS if row[-1] in LIST_SETTINGS], EVERY_CHANGE), ids="-".join, indirect=True
 )
 def test_server_supports_each_of_its_settings(service):
     """Otherwise a misspelt setting would be ignored silently."""
@@ -236,7 +235,7 @@ def test_server_supports_each_of_its_settings(service):
 
 
 @pytest.mark.parametrize(
-    "service", marked([row for row in SERVED if row[-1] in SHOW_OPTIONS], EVERY_CHANGE), ids="-".join, indirect=True
+    "service", marked([row for row in COMBINATIONS if row[-1] in SHOW_OPTIONS], EVERY_CHANGE), ids="-".join, indirect=True
 )
 def test_variables_that_are_not_set_leave_the_servers_defaults(service):
     (file,) = (service.folder / "etc").glob("*.env")

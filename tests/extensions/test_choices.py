@@ -76,40 +76,12 @@ def test_every_platforms_python_is_offered_for_another_image():
 # --- Packages
 
 
-def test_packages_depend_on_platform_and_server():
-    packages = PLATFORMS["debian-12"].packages_for(SERVERS["uwsgi"])
-
-    assert packages.build == ("python3.11", "gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev", "python3.11-dev")
-    assert packages.run == ("python3.11", "libpcre2-8-0", "libpython3.11")
-
-
-def test_server_without_packages_needs_only_python():
-    packages = PLATFORMS["ubuntu-24.04"].packages_for(SERVERS["granian"])
-
-    assert (packages.build, packages.run) == (("python3.12",), ("python3.12",))
+def test_service_needs_the_platforms_python():
+    assert PLATFORMS["ubuntu-24.04"].packages == ("python3.12",)
 
 
 def test_image_with_python_installs_no_other_python():
-    packages = PLATFORMS["python-3.14"].packages_for(SERVERS["uwsgi"])
-
-    assert packages.build == ("gcc", "libc6-dev", "libcrypt-dev", "libpcre2-dev")
-    assert packages.run == ("libpcre2-8-0",)
-
-
-@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
-def test_package_names_contain_the_platforms_python(platform, server):
-    packages = PLATFORMS[platform].packages_for(SERVERS[server])
-
-    for package in packages.build + packages.run:
-        assert re.fullmatch("[a-z0-9][a-z0-9.+-]+", package)
-        assert re.findall(r"python(\d[\d.]*)", package) in ([], [PLATFORMS[platform].python])
-
-
-@pytest.mark.parametrize(("platform", "server"), list(product(PLATFORMS, SERVERS)))
-def test_compilers_and_headers_stay_in_the_build_stage(platform, server):
-    run = PLATFORMS[platform].packages_for(SERVERS[server]).run
-
-    assert not [name for name in run if name == "gcc" or name.endswith("-dev")]
+    assert PLATFORMS["python-3.14"].packages == ()
 
 
 # --- The stack of a service

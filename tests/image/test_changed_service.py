@@ -43,6 +43,12 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
     assert image.run("python", "-c", "import psycopg; print(psycopg.pq.__impl__)") == "c\n"
     run_container_tests(service, image)
 
+    # Another dependency doesn't compile it again: what was built from source stays in uv's cache.
+    made.run("uv add --no-sync anyascii")
+    log = build(folder, f"changed-{framework}").log
+    assert " + psycopg-c==" in log
+    assert "Building psycopg-c" not in log
+
 
 def test_values_are_read_literally_and_leave_no_trace(copy, service):
     # Build it now, because the cache of an earlier build may have been pruned.
