@@ -222,7 +222,10 @@ def fetch(url: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "service", marked([row for row in COMBINATIONS if row[-1] in LIST_SETTINGS], EVERY_CHANGE), ids="-".join, indirect=True
+    "service",
+    marked([row for row in COMBINATIONS if row[-1] in LIST_SETTINGS], EVERY_CHANGE),
+    ids="-".join,
+    indirect=True,
 )
 def test_server_supports_each_of_its_settings(service):
     """Otherwise a misspelt setting would be ignored silently."""
@@ -235,7 +238,10 @@ def test_server_supports_each_of_its_settings(service):
 
 
 @pytest.mark.parametrize(
-    "service", marked([row for row in COMBINATIONS if row[-1] in SHOW_OPTIONS], EVERY_CHANGE), ids="-".join, indirect=True
+    "service",
+    marked([row for row in COMBINATIONS if row[-1] in SHOW_OPTIONS], EVERY_CHANGE),
+    ids="-".join,
+    indirect=True,
 )
 def test_variables_that_are_not_set_leave_the_servers_defaults(service):
     (file,) = (service.folder / "etc").glob("*.env")

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 import tomllib
-from itertools import product
 from pathlib import Path
 
 import choices

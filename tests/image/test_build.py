@@ -52,6 +52,15 @@ def test_added_dependency_changes_no_system_package(copy, image):
     assert changed.layers[:2] == image.layers[:2]
 
 
+def empty_cache(service) -> None:
+    """Give uv a new, empty cache, and change the step, because the cache's id isn't part of its cache key."""
+    edit(
+        service.folder / "Dockerfile",
+        ("type=cache,id=uv", f"type=cache,id={uuid4()}"),
+        ("\nuv sync", f"\n: {uuid4()}\nuv sync"),
+    )
+
+
 def test_outdated_lock_stops_the_build(copy):
     edit(copy.folder / "pyproject.toml", (r'"flask>=', '"anyascii",\n    "flask>='))
 

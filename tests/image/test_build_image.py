@@ -88,7 +88,9 @@ def test_uv_from_the_package_index_is_the_same_version(build_image):
 
 
 def test_build_image_compiles_extension_modules(build_image):
-    compile_ = 'echo "#include <Python.h>" | gcc -I/usr/include/python3.13 -x c -c -o /tmp/module.o - && ls /tmp/module.o'
+    compile_ = (
+        'echo "#include <Python.h>" | gcc -I/usr/include/python3.13 -x c -c -o /tmp/module.o - && ls /tmp/module.o'
+    )
 
     assert build_image.run("sh", "-c", compile_) == "/tmp/module.o\n"
 
