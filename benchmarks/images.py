@@ -30,6 +30,9 @@ NO_NETWORK = [
     f"--build-arg={name}=http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 ]
 GUNICORN = "gunicorn==27.0.1"
+# The template takes uWSGI's wheel; the others compile uWSGI, as the documents that they follow do.
+WHEEL, FROM_SOURCE = "pyuwsgi>=2.0.30", "uwsgi>=2.0.31"
+OURS = ("template", "build-image")
 BUILD_IMAGE = "python-build:benchmark"
 START_TIMEOUT = 60  # seconds
 OTHERS = ["article", "uv-example", "docker-init", "tutorial", "limit"]
@@ -66,15 +69,17 @@ class Service:
         self.code = self.app.read_text(encoding="utf-8")
         if requirements:
             self.code = self.code.replace("import environ\n", f"import environ\n{IMPORTS}")
-        self.locks = [self._lock(requirements)]
-        self.locks += [self._lock([*requirements, extra]) for extra in EXTRAS[:states]]
-        self.use_lock(0)
+        added = [requirements, *([*requirements, extra] for extra in EXTRAS[:states])]
+        self.locks = {source: [self._lock(names, source) for names in added] for source in (WHEEL, FROM_SOURCE)}
         self.change_code()
 
-    def _lock(self, requirements: list[str]) -> dict[str, str]:
+    def _lock(self, requirements: list[str], uwsgi: str) -> dict[str, str]:
         quiet = {"cwd": self.folder, "env": self.env, "check": True, "stdout": subprocess.DEVNULL}
         names = ["pyproject.toml", "uv.lock", "requirements.txt"]
         before = {name: (self.folder / name).read_text(encoding="utf-8") for name in names[:2]}
+        pyproject = before["pyproject.toml"].replace(WHEEL, uwsgi)
+        (self.folder / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+        subprocess.run(["uv", "lock", "--quiet"], **quiet)
         if requirements:
             subprocess.run(["uv", "add", "--quiet", "--no-sync", *requirements], **quiet)
         export = ["uv", "export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-hashes"]
@@ -86,9 +91,9 @@ class Service:
             (self.folder / name).write_text(text, encoding="utf-8")
         return lock
 
-    def use_lock(self, number: int) -> None:
-        """Use the dependencies of lock *number*; 0 has no extra one."""
-        for name, text in self.locks[number].items():
+    def use_lock(self, number: int, uwsgi: str) -> None:
+        """Use the dependencies of lock *number*, 0 has no extra one, with one of uWSGI's packages."""
+        for name, text in self.locks[uwsgi][number].items():
             (self.folder / name).write_text(text, encoding="utf-8")
 
     def change_code(self) -> None:
@@ -132,6 +137,7 @@ class Bench:
         ]
         self.arguments = re.findall(r"^ARG (\w+_IMAGE=.+)$", text, re.MULTILINE)
         self.base = next(arg for arg in self.arguments if arg.startswith("BASE_IMAGE=")).partition("=")[2]
+        self.lock = 0
         self.results: dict[str, dict] = {contender.name: {} for contender in self.contenders}
 
     def record(self, contender: Contender, measure: str, value: float) -> None:
@@ -151,6 +157,7 @@ class Bench:
         command += [f"--build-arg={argument}" for argument in self.arguments]
         if CERTIFICATES.is_file():
             command += [f"--secret=id=ca-certificates,src={CERTIFICATES}"]
+        self.service.use_lock(self.lock, WHEEL if contender.name in OURS else FROM_SOURCE)
         os.sync()  # so that the build doesn't wait for earlier writes
         started = time.perf_counter()
         done = subprocess.run([*command, *options, "."], cwd=self.service.folder, capture_output=True, text=True)
@@ -212,7 +219,7 @@ class Bench:
     def dependency(self, rounds: int) -> None:
         """Add a dependency that is new to the contender, and build."""
         for number, contender in self.in_turn(rounds):
-            self.service.use_lock(1 + number)
+            self.lock = 1 + number
             seconds, _, _ = self.build(contender)
             say(f"dependency change, {contender.name}: {seconds:.2f} s")
             self.record(contender, "dependency", seconds)

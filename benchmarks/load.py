@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from common import base_images, build, docker, scaffold
-from images import DOCKERFILES, GUNICORN
+from images import DOCKERFILES, FROM_SOURCE, GUNICORN, WHEEL
 from machine import say
 
 SECONDS = 2
@@ -154,6 +154,9 @@ def images(folder: Path) -> dict[tuple[str, str], str]:
         options = []
         if server in others:
             options = [f"--file={DOCKERFILES / server}.Dockerfile"]
+            pyproject = service / "pyproject.toml"
+            pyproject.write_text(pyproject.read_text(encoding="utf-8").replace(WHEEL, FROM_SOURCE), encoding="utf-8")
+            subprocess.run(["uv", "lock", "--quiet"], cwd=service, check=True)
             export = ["uv", "export", "--quiet", "--locked", "--no-dev", "--no-emit-project", "--no-hashes"]
             locked = subprocess.run(export, cwd=service, check=True, stdout=subprocess.PIPE, text=True).stdout
             (service / "requirements-gunicorn.txt").write_text(re.sub(r"(?m)^uwsgi==.*", GUNICORN, locked))

@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from statistics import median, quantiles
 
+from images import OURS
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
 DOCS = HERE.parent / "docs" / "evidence"
@@ -55,7 +57,7 @@ MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
 }
 CHARTED = ["cold", "code", "code and push", "dependency", "new bytes", "added", "start"]
 COMPARED = [*CHARTED, "image, packed"]
-OURS, LIMIT = ("template", "build-image"), "limit"
+LIMIT = "limit"
 
 
 def values(result: dict, measure: str) -> list[float]:

@@ -291,6 +291,8 @@ def make_stack(
         "dev_requirements": framework_.dev_requirements,
         "reload": fill(framework_.reload or server_.reload),
         "threads": server_.threads if interface == "wsgi" else None,
+        # A worker that serves one request at a time waits more than it computes: docs/evidence/workers.md.
+        "workers_per_cpu": 4 if interface == "wsgi" and server_.threads == 1 else 2,
         "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned)],
         "plumbing": sorted(
             (*PLUMBING, *settings.plumbing, *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []))

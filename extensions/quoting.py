@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
-import io
 import json
 import re
 import reprlib
@@ -60,26 +58,6 @@ def yaml(value: object) -> str:
     """Return a text as a double-quoted YAML scalar on one line."""
     dumped: str = pyyaml.safe_dump(_text(value), default_style='"', allow_unicode=True, width=float("inf"))
     return dumped.removesuffix("\n")
-
-
-def ini(value: object) -> str:
-    """Return a text as the value of an option that configparser reads.
-
-    Raises:
-        ValueError: INI can't represent the text.
-    """
-    text = _text(value)
-    quoted = text.replace("%", "%%").replace("\n", "\n    ")
-    # INI has no quotes, so it can't represent some texts: read the result back to find out.
-    parser = configparser.ConfigParser()
-    try:
-        parser.read_file(io.StringIO(f"[section]\nkey = {quoted}\n", newline=None))
-        carried = parser["section"]["key"] == text
-    except configparser.Error:
-        carried = False
-    if not carried:
-        raise _unfit(value, "an INI value")
-    return quoted
 
 
 def dockerfile(value: object) -> str:
@@ -181,5 +159,5 @@ class QuotingExtension(Extension):
         """Register the filters."""
         super().__init__(environment)
         environment.filters.update(
-            toml=toml, yaml=yaml, ini=ini, dockerfile=dockerfile, markdown=markdown, python=python, shell=shell
+            toml=toml, yaml=yaml, dockerfile=dockerfile, markdown=markdown, python=python, shell=shell
         )

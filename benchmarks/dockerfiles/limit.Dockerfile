@@ -5,7 +5,7 @@ FROM ${BASE_IMAGE}
 RUN --mount=type=tmpfs,target=/var/cache \
     --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/log \
-    apt-get update && apt-get install -y --no-install-recommends libpcre2-8-0 libpython3.13 python3.13
+    apt-get update && apt-get install -y --no-install-recommends python3.13
 COPY src /app
 RUN true
 CMD ["python3.13", "-ISc", "import socket\nserver = socket.create_server(('', 8000))\nwhile True:\n    client, _ = server.accept()\n    client.recv(4096)\n    client.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')\n    client.close()"]

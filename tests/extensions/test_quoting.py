@@ -1,8 +1,6 @@
 """The parser of each file format reads a quoted text as exactly the same text."""
 
 import ast
-import configparser
-import io
 import subprocess
 import sys
 import tomllib
@@ -69,41 +67,6 @@ def test_yaml_reads_back(text):
 
 def test_yaml_stays_on_one_line_and_readable():
     assert quoting.yaml("wörd " * 60) == '"' + "wörd " * 60 + '"'
-
-
-# --- INI
-
-
-def ini_carries(text):
-    """Return whether INI, which strips values and has no quotes, can represent a text."""
-    return text == text.strip() and not {"\r", "\x1c"} & set(text)
-
-
-@every_text
-def test_ini_reads_back_or_is_refused(text, tmp_path):
-    if not ini_carries(text):
-        with pytest.raises(ValueError, match="doesn't fit into an INI value"):
-            quoting.ini(text)
-        return
-    path = tmp_path / "file.ini"
-    path.write_text(f"[section]\nkey = {quoting.ini(text)}\nnext = 1\n", encoding="utf-8")
-    parser = configparser.ConfigParser()
-    parser.read(path, encoding="utf-8")
-
-    assert dict(parser["section"]) == {"key": text, "next": "1"}
-
-
-@pytest.mark.parametrize("text", ["a\nb", "\na", "a\n\nb", "a\n[b]\nc = d"])
-def test_ini_continues_lines(text):
-    parser = configparser.ConfigParser()
-    parser.read_file(io.StringIO(f"[section]\nkey = {quoting.ini(text)}\nnext = 1\n"))
-    assert dict(parser["section"]) == {"key": text, "next": "1"}
-
-
-@pytest.mark.parametrize("text", [" a", "a ", "a\n", "a\n b", "a \nb", "a\n# b", "a\n; b", "a\rb", "\u00a0a"])
-def test_ini_refuses_text_that_configparser_would_change(text):
-    with pytest.raises(ValueError, match="doesn't fit into an INI value"):
-        quoting.ini(text)
 
 
 # --- Dockerfile
@@ -288,7 +251,7 @@ def test_shell_keeps_an_empty_word():
 
 # --- All of them
 
-FILTERS = ["toml", "yaml", "ini", "dockerfile", "markdown", "python", "shell"]
+FILTERS = ["toml", "yaml", "dockerfile", "markdown", "python", "shell"]
 
 
 @pytest.mark.parametrize("name", [name for name in FILTERS if name != "python"])

@@ -50,6 +50,28 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
     assert "Building psycopg-c" not in log
 
 
+LARGE = ["numpy", "pandas", "pyarrow", "scipy"]
+COMPUTE = """
+import io, pandas, pyarrow.parquet, scipy.stats
+table = pandas.DataFrame({"x": [1.0, 2.0, 4.0]})
+table.to_parquet(file := io.BytesIO())
+print(scipy.stats.gmean(pandas.read_parquet(file)["x"]))
+"""
+
+
+@pytest.mark.slow
+def test_image_with_large_libraries_is_smaller_without_their_tests(scaffold):
+    made = scaffold_with_bases(scaffold)
+    made.run(f"uv add --no-sync {' '.join(LARGE)}")
+    whole = sum(build(made.folder, "large:whole").layer_sizes())
+
+    follow(recipes_of(made)["Leave out the tests of large libraries"], made)
+
+    image = build(made.folder, "large:without-tests")
+    assert sum(image.layer_sizes()) < whole - 80e6
+    assert image.run("python", "-c", COMPUTE) == "2.0\n"
+
+
 def test_values_are_read_literally_and_leave_no_trace(copy, service):
     # Build it now, because the cache of an earlier build may have been pruned.
     plain = build(service.folder, "my-service:plain")

@@ -111,11 +111,11 @@ def files(name: str) -> frozenset[str]:
         return frozenset(f"/{member.name}" for member in tar if member.isfile())
 
 
-def test_image_is_at_most_47_megabytes_above_its_base(image):
+def test_image_is_at_most_41_megabytes_above_its_base(image):
     base, *ours = image.layer_sizes()
 
     assert base > 50e6
-    assert sum(ours) <= 47e6, ours
+    assert sum(ours) <= 41e6, ours
 
 
 def test_package_records_match_the_files(image):

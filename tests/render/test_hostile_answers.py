@@ -1,7 +1,6 @@
 """Text that breaks other templates is rendered unchanged, or refused with a reason."""
 
 import ast
-import configparser
 import re
 import subprocess
 import sys
@@ -144,11 +143,6 @@ def test_text_survives_in_every_file(text, combination, render, tmp_path):
     readme = (service / "README.md").read_text(encoding="utf-8")
     assert plain_text(readme, "h1") == title
     assert plain_text(readme, "p") == text
-
-    if combination["server"] == "uwsgi":
-        ini = configparser.ConfigParser(strict=False, interpolation=None)
-        ini.read_string((service / "etc/uwsgi.ini").read_text(encoding="utf-8"))
-        assert ini["uwsgi"]["procname-prefix-spaced"] == "hostile"
 
     labels = (service / "Dockerfile").read_text(encoding="utf-8").partition("LABEL ")[2]
     assert [label_value(labels, label) for label in ("title", "description")] == [title, text]

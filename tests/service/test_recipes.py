@@ -19,7 +19,11 @@ EVERYWHERE = [
 ]
 RECIPES = {"flask": EVERYWHERE, "fastapi": EVERYWHERE, "django": [*EVERYWHERE, "Add a model"]}
 # Tested in tests/image/, and in test_service.py.
-ELSEWHERE = ["Add a dependency that needs system packages", "If it should not be a package"]
+ELSEWHERE = [
+    "Leave out the tests of large libraries",
+    "Add a dependency that needs system packages",
+    "If it should not be a package",
+]
 
 
 @pytest.fixture
