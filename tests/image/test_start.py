@@ -58,7 +58,7 @@ def test_start_imports_few_modules(pair, scaffold):
 
 
 def test_start_takes_few_instructions(image, tmp_path):
-    """Instructions don't depend on how busy the machine is: https://valgrind.org/docs/manual/cl-manual.html"""
+    """Instructions don't depend on how busy the machine is: https://valgrind.org/docs/manual/cl-manual.html."""
     (tmp_path / "Dockerfile").write_text(VALGRIND.format(image=image.name))
     with_valgrind: Image = build(tmp_path, "my-service:valgrind", certificates=CERTIFICATES)
     start = "import runpy; runpy.run_path('/app/etc/preload.py'); import my_service.wsgi"

@@ -192,7 +192,7 @@ EDITS = [
     inserted(
         "dependencies beside the server's",
         "pyproject.toml",
-        (r'(?=    "(granian|gunicorn|uvicorn|uwsgi)>=)', '    "funcy>=2.0",\n'),
+        (r'(?=    "(granian|gunicorn|pyuwsgi|uvicorn|uwsgi)>=)', '    "funcy>=2.0",\n'),
         (r"(?=\]\n\n\[dependency-groups\])", '    "zipp>=3.23",\n'),
     ),
     inserted("a development tool", "pyproject.toml", (r"(?<=\ndev = \[\n)", '    "iniconfig>=2",\n')),
