@@ -12,6 +12,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .logs import log_event
+
 # What a proxy or a calling service may send as X-Request-ID; anything else is replaced.
 REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Probes come every few seconds: those that pass are logged at level DEBUG.
@@ -110,7 +112,8 @@ def _log_request(scope: Scope, status: int, duration: float) -> None:
     else:
         path = scope["path"].encode(errors="replace").decode()
     unimportant = path in PROBES and status == 200
-    log.log(
+    log_event(
+        __name__,
         logging.DEBUG if unimportant else logging.INFO,
         "request",
         method=scope["method"],

@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import structlog
 
+from .logs import log_event
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -21,8 +23,6 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 PROBES = ("/livez", "/readyz")
 # Longer paths and user agents are cut to this number of characters.
 LONGEST = 1000
-
-log = structlog.get_logger(__name__)
 
 
 class AccessLog:
@@ -81,7 +81,8 @@ def _log_request(
     environ: WSGIEnvironment, path: str, status: int, duration: float
 ) -> None:
     unimportant = path in PROBES and status == 200
-    log.log(
+    log_event(
+        __name__,
         logging.DEBUG if unimportant else logging.INFO,
         "request",
         method=environ["REQUEST_METHOD"],
