@@ -212,13 +212,15 @@ def workers_chart(stacks: dict[str, dict[str, list]]) -> str:
             parts.append(f'<path class="axis" d="M{origin} {top}v{tall}h{room}"/>')
             parts.append(f'<text class="name" x="{origin - 6}" y="{top + 12}">{highest:.0f}{unit}</text>')
             parts += [f'<text class="tick" x="{at:.0f}" y="{top + tall + 16}">{n}</text>' for n, at in across.items()]
+            ends = {cpus: top + tall - tall * curve[-1][1] / highest + 4 for cpus, curve in curves.items()}
+            labels = apart(ends, 14)
             for shade, (cpus, curve) in enumerate(curves.items()):
                 points = [(across[n], top + tall - tall * value / highest) for n, value in curve]
                 line = " ".join(f"{a:.0f},{b:.0f}" for a, b in points)
                 parts.append(f'<polyline class="line line{shade}" points="{line}"/>')
                 label = f"{cpus} CPU{'' if cpus in ('0.5', '1') else 's'}"
                 if place == 0:
-                    parts.append(f'<text x="{points[-1][0] + 6:.0f}" y="{points[-1][1] + 4:.0f}">{label}</text>')
+                    parts.append(f'<text x="{points[-1][0] + 6:.0f}" y="{labels[cpus]:.0f}">{label}</text>')
         parts.append(f'<text class="tick" x="{origin + room / 2:.0f}" y="{height - 16}">workers</text>')
     style = """
     text { font: 12px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
@@ -231,6 +233,14 @@ def workers_chart(stacks: dict[str, dict[str, list]]) -> str:
       .line0 { stroke: #264f80 } .line1 { stroke: #4493f8 } .line2 { stroke: #b6d7ff }
     }"""
     return svg(width, height, "Rate and memory by the number of workers", style, parts)
+
+
+def apart(places: dict[str, float], distance: float) -> dict[str, float]:
+    """Move places down until they are at least that far apart."""
+    moved: dict[str, float] = {}
+    for name, place in sorted(places.items(), key=lambda item: item[1]):
+        moved[name] = max([place, *(other + distance for other in moved.values())])
+    return moved
 
 
 def svg(width: int, height: int, label: str, style: str, parts: list[str]) -> str:

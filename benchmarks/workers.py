@@ -10,7 +10,7 @@ from machine import say
 STACKS = {"Flask on uWSGI": "load-flask-uwsgi", "FastAPI on Uvicorn": "load-fastapi-uvicorn"}
 CPUS = (0.5, 1, 2)
 MEMORY = (256, 512, 1024)  # MB
-WORKERS = (1, 2, 4, 8)
+WORKERS = (1, 2, 4, 8, 16)
 CONNECTIONS = 32
 
 
