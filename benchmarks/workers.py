@@ -11,7 +11,7 @@ STACKS = {"Flask on uWSGI": "load-flask-uwsgi", "FastAPI on Uvicorn": "load-fast
 CPUS = (0.5, 1, 2)
 MEMORY = (256, 512, 1024)  # MB
 WORKERS = (1, 2, 4, 8, 16)
-CONNECTIONS = 32
+CONNECTIONS = 64
 
 
 def measure(rounds: int) -> dict[str, dict[str, list]]:
