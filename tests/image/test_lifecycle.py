@@ -288,6 +288,25 @@ def test_memory_does_not_grow_with_requests(image):
     assert late <= 1.1 * early
 
 
+def test_reload_keeps_the_server_running(image):
+    async def reload() -> Outcomes:
+        container, host = await start(image.name, "--env=WEB_CONCURRENCY=2")
+        try:
+            await docker("kill", "--signal=HUP", container)
+            outcomes = Outcomes()
+            while not any("(RE)spawned uWSGI master" in event["event"] for event in await events(container)):
+                assert await docker("inspect", "--format={{.State.Status}}", container) == "running"
+                await asyncio.sleep(0.1)
+            await request(host, "/readyz", outcomes)
+            return outcomes
+        finally:
+            await docker("rm", "--force", container)
+
+    outcomes = finish(reload(), 120)
+
+    assert (len(outcomes.answered), outcomes.refused) == (1, 0), outcomes
+
+
 def test_worker_that_leaks_is_replaced_between_two_requests(busy_image):
     async def leak() -> tuple[Outcomes, list[int]]:
         outcomes, held = Outcomes(), []
