@@ -19,9 +19,10 @@ START, END = "<!-- made by benchmarks/run.py -->\n", "<!-- end -->\n"
 LOAD = """\
 Rate and latency are those of `/`, a small JSON response, by [wrk](https://github.com/wg/wrk) on the same machine, whose CPUs it
 shares with the service: requests per second, then the 50th and the 99th percentile of the latency, then the ratio to the default
-service's rate in the same round, with its range. Each server has the template's defaults (on two CPUs four workers; Gunicorn and
-Granian have four threads in each); *article* and *docker-init* are as above. *50 idle* are more connections that send nothing.
-*5 % slow*: every twentieth request takes 200 ms.
+service's rate in the same round, with its range. Each server has the template's defaults (on two CPUs eight workers under uWSGI,
+otherwise four; Gunicorn and Granian have four threads in each); *article* and *docker-init* are as above. *50 idle* are more connections that send nothing.
+*5 % slow*: every twentieth request takes 200 ms. *None served*: the idle connections hold all workers, for the two seconds of the
+measurement.
 """
 
 Results = dict[str, dict]  # by contender
@@ -147,9 +148,13 @@ def load_table(servers: dict[str, dict], where: str) -> str:
         cells = []
         for load in loads:
             rates, middle, slowest = zip(*places[where][load], strict=True)
-            ratios = [one / other[0] for one, other in zip(rates, first[where][load], strict=True)]
+            if not median(rates):
+                cells.append("none served")
+                continue
+            # The default may serve none, either.
+            ratios = [one / other[0] for one, other in zip(rates, first[where][load], strict=True) if other[0]]
             cell = f"{median(rates):.0f}/s<br>{milliseconds(median(middle))} / {milliseconds(median(slowest))}"
-            if places is not first:
+            if places is not first and ratios:
                 cell += f"<br>ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}"
             cells.append(cell)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
