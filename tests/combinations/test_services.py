@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -213,11 +214,11 @@ def test_serve_task_reloads_changed_code(service, tmp_path):
 
 
 def fetch(url: str) -> bytes:
-    """Fetch a page; return an empty response if no server is reachable."""
+    """Fetch a page; return an empty response if no server is reachable, or if it restarts."""
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read()
-    except OSError:
+    except (OSError, HTTPException):
         return b""
 
 
