@@ -20,9 +20,9 @@ LOAD = """\
 Rate and latency are those of `/`, a small JSON response, by [wrk](https://github.com/wg/wrk) on the same machine, whose CPUs it
 shares with the service: requests per second, then the 50th and the 99th percentile of the latency, then the ratio to the default
 service's rate in the same round, with its range. Each server has the template's defaults (on two CPUs eight workers under uWSGI,
-otherwise four; Gunicorn and Granian have four threads in each); *article* and *docker-init* are as above. *50 idle* are more connections that send nothing.
-*5 % slow*: every twentieth request takes 200 ms. *None served*: the idle connections hold all workers, for the two seconds of the
-measurement.
+otherwise four; Gunicorn and Granian have four threads in each); *article* and *docker-init* are as above. *50 idle* are more
+connections that send nothing. *5 % slow*: every twentieth request takes 200 ms. *None served*: the idle connections hold all
+workers during the two seconds of the measurement.
 """
 
 Results = dict[str, dict]  # by contender
