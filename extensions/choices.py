@@ -1,4 +1,4 @@
-"""The platforms, frameworks and servers that a service can use.
+"""The platforms, frameworks, servers and databases that a service can use.
 
 Their data and files are in stacks/: see docs/how-to/extending.md.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from jinja2.ext import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import PurePath
 
     from jinja2 import Environment
@@ -70,6 +70,8 @@ class Framework:
     """Its text in the menu."""
     interface: str
     """The interface between server and application: wsgi or asgi."""
+    orm: str
+    """The library for a database: sqlalchemy or django."""
     requirements: Sequence[str]
     preload: Sequence[str]
     """Modules that are imported before the server forks its workers: see template/etc/preload.py.jinja."""
@@ -123,6 +125,33 @@ class Settings:
     secret: str
     """The type of a setting that is never shown."""
     mypy_plugin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseUse:
+    """What a service with a certain framework needs in order to use a database."""
+
+    requirements: Sequence[str]
+    preload: Sequence[str]
+    """Modules that are imported before the server forks its workers."""
+    plumbing: Sequence[str]
+    """Modules that the template owns, with their tests."""
+    owned: Sequence[str]
+    """Files that only a copy writes, in addition to the framework's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """A database, as its database.toml describes it."""
+
+    label: str
+    """Its text in the menu."""
+    requirements: Sequence[str]
+    dev_requirements: Sequence[str] = ()
+    required: Sequence[str]
+    """Environment variables that the image requires."""
+    frameworks: Mapping[str, DatabaseUse]
+    """What each framework needs in addition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +215,7 @@ class Server:
     tests: Expectations
 
 
-Row = TypeVar("Row", Platform, Framework, Settings, Server)
+Row = TypeVar("Row", Platform, Framework, Settings, Database, Server)
 
 
 def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
@@ -197,9 +226,12 @@ def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
     """
     if unknown := data.keys() - {known.name for known in fields(kind)}:
         raise ValueError(f"{file}: no {kind.__name__.lower()} has {', '.join(sorted(unknown))}")
-    nested = {"tests": Expectations}
+    nested: Mapping[str, Callable[[Any], Any]] = {
+        "tests": lambda value: Expectations(**value),
+        "frameworks": lambda value: {name: DatabaseUse(**use) for name, use in value.items()},
+    }
     try:
-        return kind(**{name: nested[name](**value) if name in nested else value for name, value in data.items()})
+        return kind(**{name: nested[name](value) if name in nested else value for name, value in data.items()})
     except TypeError as error:
         raise ValueError(f"{file}: {error}") from None
 
@@ -227,6 +259,11 @@ SETTINGS = {
     file.parent.name: read(Settings, tomllib.loads(file.read_text(encoding="utf-8")), file)
     for file in FOLDER.glob("settings/*/settings.toml")
 }
+DATABASES = {
+    file.parent.name: read(Database, tomllib.loads(file.read_text(encoding="utf-8")), file)
+    for file in FOLDER.glob("databases/*/database.toml")
+}
+NO_DATABASE = "none"
 
 
 def platform_choices() -> dict[str, str]:
@@ -243,6 +280,13 @@ def server_choices(framework: str) -> dict[str, str]:
     """Return the choices for the server, by label: those that support the framework's interface."""
     interface = FRAMEWORKS[framework].interface
     return {server.label: key for key, server in SERVERS.items() if interface in server.interfaces}
+
+
+def database_choices() -> dict[str, str]:
+    """Return the choices for the database, by label."""
+    return {"None, or one that you connect yourself": NO_DATABASE} | {
+        database.label: key for key, database in DATABASES.items()
+    }
 
 
 def settings_choices(framework: str) -> Sequence[str]:
@@ -263,6 +307,7 @@ def make_stack(
     base_image: str = "",
     python_version: str = "",
     settings_library: str = "",
+    database: str = NO_DATABASE,
 ) -> dict[str, object]:
     """Return all that the template needs about the chosen platform, framework and server."""
     chosen = PLATFORMS.get(platform)
@@ -271,7 +316,12 @@ def make_stack(
     framework_, server_ = FRAMEWORKS[framework], SERVERS[server]
     settings_library = settings_library or framework_.settings[0]
     settings = SETTINGS[settings_library]
-    interface = framework_.interface
+    interface, orm = framework_.interface, framework_.orm
+    nothing = DatabaseUse(requirements=(), preload=(), plumbing=(), owned=())
+    database_ = DATABASES.get(database) or Database(
+        label="", requirements=(), required=(), frameworks={framework: nothing}
+    )
+    use = database_.frameworks[framework]
 
     def fill(text: str) -> str:
         return text.replace(PACKAGE, package_name).replace(MODULE, f"{package_name}.{interface}")
@@ -286,20 +336,33 @@ def make_stack(
         "packages": list(chosen.packages),
         "interface": interface,
         "interface_folder": f"stacks/interfaces/{interface}",
-        "requirements": sorted((*framework_.requirements, *server_.requirements, *settings.requirements)),
-        "preload": sorted({"structlog", *framework_.preload, *server_.preload, *settings.preload}),
-        "dev_requirements": framework_.dev_requirements,
+        "requirements": sorted(
+            (
+                *framework_.requirements,
+                *server_.requirements,
+                *settings.requirements,
+                *database_.requirements,
+                *use.requirements,
+            )
+        ),
+        "preload": sorted({"structlog", *framework_.preload, *server_.preload, *settings.preload, *use.preload}),
+        "dev_requirements": [*framework_.dev_requirements, *database_.dev_requirements],
         "reload": fill(framework_.reload or server_.reload),
         "threads": server_.threads if interface == "wsgi" else None,
         # A worker that serves one request at a time waits more than it computes: docs/evidence/workers.md.
         "workers_per_cpu": 4 if interface == "wsgi" and server_.threads == 1 else 2,
-        "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned)],
+        "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned, *use.owned)],
         "plumbing": sorted(
-            (*PLUMBING, *settings.plumbing, *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []))
+            (
+                *PLUMBING,
+                *settings.plumbing,
+                *use.plumbing,
+                *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []),
+            )
         ),
         "files": [
             {"path": fill(path), "source": source}
-            for path, source in sorted(files(framework_, framework, server_, server, settings_library).items())
+            for path, source in sorted(files(framework_, framework, server_, server, settings_library, database).items())
         ],
         "framework": {
             "folder": f"stacks/frameworks/{framework}",
@@ -311,8 +374,16 @@ def make_stack(
             "views": framework_.views,
             "test_module": framework_.test_module,
             "upload_memory": framework_.upload_memory,
-            "required": framework_.required,
+            "required": sorted({*framework_.required, *database_.required}, reverse=True),
             "environment": {name: fill(text) for name, text in framework_.environment.items()},
+        },
+        # Files of it are included where they exist: without a database, none does.
+        "database": {
+            "name": database if database in DATABASES else "",
+            "folder": f"stacks/databases/{database}",
+            "orm": orm,
+            "orm_folder": f"stacks/databases/{database}/{orm}",
+            "framework_folder": f"stacks/databases/{database}/{framework}",
         },
         "settings": {
             "folder": f"stacks/settings/{settings_library}",
@@ -357,7 +428,7 @@ def comparison(given: Sequence[int]) -> str:
 
 
 def files(
-    framework: Framework, framework_name: str, server: Server, server_name: str, settings_name: str
+    framework: Framework, framework_name: str, server: Server, server_name: str, settings_name: str, database: str
 ) -> dict[str, str]:
     """Return the path and the source of each file that the choices add to a service."""
     found = {path: f"stacks/shared/{path}" for path in (*framework.shared, *server.shared)}
@@ -365,6 +436,9 @@ def files(
         f"interfaces/{framework.interface}",
         f"settings/{settings_name}",
         f"frameworks/{framework_name}",
+        f"databases/{database}",
+        f"databases/{database}/{framework.orm}",
+        f"databases/{database}/{framework_name}",
         f"servers/{server_name}",
     ):
         folder = FOLDER / choice / "files"
@@ -426,6 +500,7 @@ class ChoicesExtension(Extension):
             framework_choices=framework_choices,
             server_choices=server_choices,
             settings_choices=settings_choices,
+            database_choices=database_choices,
             pythons=PYTHONS,
         )
         environment.filters["check_framework"] = check_framework

@@ -53,6 +53,7 @@ DEPENDENCIES = {
     "fastapi": ("fastapi",),
     "flask": ("flask",),
     "granian": ("granian",),
+    "greenlet": ("greenlet",),
     "gunicorn": ("gunicorn",),
     "h11": ("h11",),
     "httpcore": ("httpcore",),
@@ -65,6 +66,7 @@ DEPENDENCIES = {
     "itsdangerous": ("itsdangerous",),
     "jinja2": ("jinja2",),
     "librt": ("librt",),
+    "mako": ("mako",),
     "markupsafe": ("markupsafe",),
     "mypy": ("mypy", "mypyc"),
     "mypy-extensions": ("mypy_extensions",),
@@ -83,12 +85,15 @@ DEPENDENCIES = {
     "pytest-django": ("pytest_django",),
     "python-dotenv": ("dotenv",),
     "python-on-whales": ("python_on_whales",),
+    "psycopg-binary": ("psycopg_binary",),
+    "psycopg-pool": ("psycopg_pool",),
     "pyuwsgi": ("pyuwsgi",),
     "pyyaml": ("yaml",),
     "ruff": ("ruff",),
     "setuptools": ("pkg_resources", "setuptools"),
     "sniffio": ("sniffio",),
     "sqlparse": ("sqlparse",),
+    "squawk-cli": ("squawk",),
     "starlette": ("starlette",),
     "structlog": ("structlog",),
     "truststore": ("truststore",),
@@ -114,7 +119,9 @@ def _required_by_choices() -> dict[str, tuple[str, ...]]:
     found = {}
     for file in (Path(__file__).resolve().parent.parent / "stacks").glob("*/*/*.toml"):
         choice = tomllib.loads(file.read_text(encoding="utf-8"))
-        for requirement in (*choice["requirements"], *choice.get("dev_requirements", ())):
+        uses = choice.get("frameworks", {}).values()
+        added = [requirement for use in uses for requirement in use["requirements"]]
+        for requirement in (*choice["requirements"], *choice.get("dev_requirements", ()), *added):
             name = re.match(r"[\w-]+", requirement)[0].lower()
             found[name] = (name.replace("-", "_"),)
     return found

@@ -47,13 +47,20 @@ make_stand_in() { # IMAGE TAR
       [[ -f $tar ]] || python_tar 3.14 "$tar"
       import_tar "$image" "$tar" 'CMD ["python3"]' "ENV PATH=/usr/local/bin:$IMAGE_PATH"
       ;;
+    postgres:17)
+      say "$notice Debian's packages"
+      [[ -f $tar ]] || postgresql_tar 17 "$tar"
+      import_tar "$image" "$tar" 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' 'USER postgres' \
+        'VOLUME /var/lib/postgresql/data' 'EXPOSE 5432' 'STOPSIGNAL SIGINT' \
+        "ENV PATH=$IMAGE_PATH:/usr/lib/postgresql/17/bin PGDATA=/var/lib/postgresql/data PGHOST=/tmp"
+      ;;
     ghcr.io/astral-sh/uv:[0-9]*)
       say "$notice uv's wheel"
       [[ -f $tar ]] || uv_tar "${image##*:}" "$tar"
       import_tar "$image" "$tar" 'ENTRYPOINT ["/uv"]' 'WORKDIR /io'
       ;;
     *) die "$image is not present, cannot be pulled, and has no stand-in." \
-      "There are some for the base images of all platforms and for ghcr.io/astral-sh/uv:VERSION" ;;
+      "There are some for the base images of all platforms, postgres:17 and ghcr.io/astral-sh/uv:VERSION" ;;
   esac
 }
 
@@ -124,6 +131,18 @@ python_tar() { # VERSION TAR
     --customize-hook="sync-in $dir/local /usr/local" \
     --customize-hook='chroot "$1" ldconfig'
   rm -rf "$dir"
+}
+
+# Of the official image's variables, it reads POSTGRES_PASSWORD, POSTGRES_PASSWORD_FILE, POSTGRES_USER and POSTGRES_DB.
+# It runs as the user postgres from the start. There are no scripts in /docker-entrypoint-initdb.d.
+postgresql_tar() { # VERSION TAR
+  # shellcheck disable=SC2016 # mmdebstrap's $1
+  base_tar trixie "$2" --include="postgresql-common" \
+    --customize-hook='sed -i "s/^#*create_main_cluster.*/create_main_cluster = false/" \
+      "$1/etc/postgresql-common/createcluster.conf"' \
+    --customize-hook="chroot \"\$1\" apt-get install --yes --no-install-recommends postgresql-$1" \
+    --customize-hook='chroot "$1" install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data' \
+    --customize-hook="copy-in ${SELF%/*}/postgresql/docker-entrypoint.sh /usr/local/bin"
 }
 
 # The musl wheel contains the static binaries of the official image.

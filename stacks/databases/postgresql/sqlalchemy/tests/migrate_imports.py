@@ -1,0 +1,19 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from container.postgresql import new_database
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import NullPool, create_engine
+
+from {{ package_name }}.migrate import LOCK, alembic_config, query, upgrade
