@@ -136,6 +136,8 @@ class DatabaseUse:
     """Modules that are imported before the server forks its workers."""
     plumbing: Sequence[str]
     """Modules that the template owns, with their tests."""
+    first_steps: Sequence[str] = ()
+    """Commands after the framework's first steps."""
     owned: Sequence[str]
     """Files that only a copy writes, in addition to the framework's."""
 
@@ -150,6 +152,8 @@ class Database:
     dev_requirements: Sequence[str] = ()
     required: Sequence[str]
     """Environment variables that the image requires."""
+    first_steps: Sequence[str] = ()
+    """Commands between the installation and the framework's first steps."""
     frameworks: Mapping[str, DatabaseUse]
     """What each framework needs in addition."""
 
@@ -369,7 +373,9 @@ def make_stack(
             "module": framework_.module,
             "checked": framework_.checked,
             "lint": framework_.lint,
-            "first_steps": framework_.first_steps,
+            "first_steps": [
+                fill(command) for command in (*database_.first_steps, *framework_.first_steps, *use.first_steps)
+            ],
             "routes": framework_.routes,
             "views": framework_.views,
             "test_module": framework_.test_module,

@@ -2,6 +2,7 @@
 
 It does what Copier doesn't:
 
+- Write the files of the service that a new answer brings; Copier excludes all files of the service from updates.
 - Overwrite files that belong to the template.
 - Merge files that moved with their version at the old path; Copier considers them new on both sides.
 - Restore edited files that the template removed, as conflicts; Copier deletes them.
@@ -27,6 +28,7 @@ from copier import run_copy
 from merging import decode, encode, merge
 
 NOTHING = "0" * 40
+CODE = ("src/", "tests/")
 
 
 class Settling:
@@ -38,9 +40,9 @@ class Settling:
         self._before: dict[str, Any] = yaml.safe_load(git("show", f"HEAD:./{answers_file}"))
         self._answers: dict[str, Any] = yaml.safe_load(Path(answers_file).read_bytes())
         # Copier clones a template that has a history; a copy without one is faster.
-        source = folder / "template"
-        shutil.copytree(template, source, ignore=shutil.ignore_patterns(".git"), symlinks=True)
-        self.new = self._render(str(source), None, self._answers, folder / "new")
+        self._template = folder / "template"
+        shutil.copytree(template, self._template, ignore=shutil.ignore_patterns(".git"), symlinks=True)
+        self.new = self._render(str(self._template), None, self._answers, folder / "new")
 
     @property
     def old_package(self) -> str:
@@ -63,6 +65,24 @@ class Settling:
         data = {name: answer for name, answer in answers.items() if not name.startswith("_")}
         run_copy(source, folder, data, vcs_ref=ref, defaults=True, quiet=True, skip_tasks=True, unsafe=True)
         return folder
+
+    def start_with(self, own: list[str]) -> None:
+        """Write the files of the service that its answers before the update didn't bring.
+
+        Of code it writes all or nothing: an example's model would be of no use to a service that has models of its own.
+        """
+        missing = [file for file in own if (self.new / file).is_file() and not exists(file)]
+        if not missing:
+            return
+        answers = {**self._before, "package_name": self._answers["package_name"]}
+        without = self._render(str(self._template), None, answers, self._folder / "without")
+        brought = [file for file in own if not (without / file).exists() and (self.new / file).is_file()]
+        has_code = any(exists(file) for file in brought if file.startswith(CODE))
+        for file in brought:
+            if not exists(file) and not (has_code and file.startswith(CODE)):
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.new / file, file)
+                say(f"{file} is new, and yours to change.")
 
     def overwrite(self, patterns: list[str]) -> None:
         """Overwrite the files that belong to the template."""
@@ -158,6 +178,7 @@ def main() -> None:
     try:
         with TemporaryDirectory(prefix="update-") as folder:
             settling = Settling(Path(folder), Path(template), answers_file)
+            settling.start_with(own.split())
             settling.overwrite(template_owned.split())
             settling.merge_moved(own.split(), template_owned.split())
             settling.restore_deleted()
@@ -168,6 +189,11 @@ def main() -> None:
         say(f"The update was merged but not finished ({error!r}): compare {files_of_template} with the template's.")
     if conflicts := in_conflict():
         say("In conflict, to be resolved by you:", *conflicts)
+
+
+def exists(file: str) -> bool:
+    """Return whether there is a file, or a package of the same name."""
+    return Path(file).exists() or Path(file).with_suffix("").is_dir()
 
 
 def is_one_of(file: str, patterns: list[str]) -> bool:

@@ -1,7 +1,8 @@
 """Execute a document's steps in a service: edits at a place in a file, and commands.
 
 A step is a sentence that ends with a colon, and a block of code: "In `FILE`, above `LINE`:", "In `FILE`, below `LINE`:",
-"At the end of `FILE`:" or "In a new file, `FILE`:". Imports go to the file's other imports. Commands are in console blocks.
+"In `FILE`, instead of `VARIABLE`:", "At the end of `FILE`:" or "In a new file, `FILE`:". Imports go to the file's other
+imports. Commands are in console blocks.
 """
 
 import ast
@@ -81,7 +82,7 @@ def run(command: str, service: Service, **env: str) -> str:
 def edit_file(sentence: str, code: str, folder: Path) -> str:
     """Insert code at the place that the end of a sentence describes; return this part of the sentence."""
     place = re.search(
-        r"(?:[Ii]n `(?P<file>[^`]+)`,(?: in [^,]+,)? (?P<side>above|below) `(?P<line>[^`]+)`"
+        r"(?:[Ii]n `(?P<file>[^`]+)`,(?: in [^,]+,)? (?P<side>above|below|instead of) `(?P<line>[^`]+)`"
         r"|[Aa]t the end of `(?P<end>[^`]+)`(?:, as [^:]+)?"
         r"|[Ii]n a new file, `(?P<new>[^`]+)`):$",
         sentence,
@@ -101,6 +102,15 @@ def edit_file(sentence: str, code: str, folder: Path) -> str:
         apart = "\n"
     if place["end"]:
         text = f"{text}{code}" if code[0] == " " else f"{text}{2 * apart}{code}"
+    elif place["side"] == "instead of":
+        assignment = next(
+            node
+            for node in ast.parse(text).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == place["line"]
+        )
+        lines = text.splitlines(keepends=True)
+        lines[assignment.lineno - 1 : assignment.end_lineno] = [code]
+        text = "".join(lines)
     else:
         lines = text.splitlines(keepends=True)
         found = [number for number, line in enumerate(lines) if line.strip().removesuffix(" \\") == place["line"]]

@@ -94,6 +94,28 @@ OF_SERVER = {
     "granian": ["etc/granian.env", "etc/logging.json", "etc/serve.py"],
     "uvicorn": ["etc/logging.json", "etc/serve.py", "etc/uvicorn.env"],
 }
+OF_DATABASE = [
+    "docs/database.md",
+    "src/my_service/database.py",
+    "src/my_service/migrate.py",
+    "src/my_service/models.py",
+    "src/my_service/notes.py",
+    "tests/container/postgresql.py",
+    "tests/container/test_database.py",
+    "tests/test_database.py",
+    "tests/test_migrate.py",
+    "tests/test_notes.py",
+]
+MIGRATIONS = {
+    "django": [
+        "src/my_service/migrations/0001_notes.py",
+        "src/my_service/postgresql/__init__.py",
+        "src/my_service/postgresql/base.py",
+        "tests/conftest.py",
+    ],
+    "flask": [f"src/my_service/migrations/{name}" for name in ("env.py", "script.py.mako", "versions/0001_notes.py")],
+}
+MIGRATIONS["fastapi"] = MIGRATIONS["flask"]
 NAMES = {"flask", "django", "fastapi", "uwsgi", "gunicorn", "granian", "uvicorn"}
 
 LICENSES = ["Proprietary", "MIT", "Apache-2.0", "BSD-3-Clause"]
@@ -110,6 +132,8 @@ CI = {
         *marked(COMBINATIONS, FEW_COMBINATIONS),
         *({"license": name} for name in LICENSES),
         *({"ci": ci, "framework": framework} for ci in ("github", "gitlab") for framework in OF_FRAMEWORK),
+        *({"database": "postgresql", "framework": framework, "server": server} for framework, server in PAIRS),
+        *({"database": "postgresql", "ci": ci} for ci in ("github", "gitlab")),
     ],
     ids=lambda answers: "-".join(answers.values()),
 )
@@ -130,6 +154,16 @@ def test_a_service_has_exactly_the_expected_files(render, framework, server):
     expected = [*EXPECTED, *OF_FRAMEWORK[framework], *OF_SERVER[server]]
 
     assert sorted(files(render(framework=framework, server=server))) == sorted(expected)
+    with_database = files(render(framework=framework, server=server, database="postgresql"))
+    assert sorted(with_database) == sorted([*expected, *OF_DATABASE, *MIGRATIONS[framework]])
+
+
+def test_only_a_service_with_a_database_mentions_it(render):
+    for framework in ("flask", "fastapi"):
+        for name, path in files(render(framework=framework)).items():
+            if name not in {".copier-answers.yml", "docs/development.md", "docs/production.md"}:
+                text = path.read_text(encoding="utf-8")
+                assert not re.search("sql|alembic|psycopg|migrat|DATABASE_URL: ", text, re.IGNORECASE), name
 
 
 @pytest.mark.parametrize(("framework", "server"), PAIRS)

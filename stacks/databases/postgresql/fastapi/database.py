@@ -38,7 +38,7 @@ async def check() -> None:
 
 
 @asynccontextmanager
-async def pool() -> AsyncIterator[None]:
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     """Let /readyz depend on the database; in the end, close all connections."""
     loop = asyncio.get_running_loop()
 
@@ -54,9 +54,10 @@ async def pool() -> AsyncIterator[None]:
 
 
 def init_app(app: FastAPI) -> None:
-    """Respond with 503 while the database is unavailable."""
+    """Respond with 503 while the database is unavailable; /readyz depends on it."""
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, unavailable)
+    app.include_router(APIRouter(lifespan=lifespan))
 
 
 async def unavailable(_: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import event, exc, text
@@ -18,6 +19,6 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from . import health
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
+    from fastapi import Request
     from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
     from sqlalchemy.pool import ConnectionPoolEntry

@@ -6,11 +6,11 @@ def test_readiness_queries_the_database(
     )
     monkeypatch.setattr(database, "engine", engine)
 
-    async def check() -> None:
-        async with database.pool():
-            await asyncio.to_thread(health.checks["database"])
+    app = FastAPI()
+    database.init_app(app)
 
-    asyncio.run(check())
+    with TestClient(app):
+        health.checks["database"]()
 
 
 @pytest.mark.parametrize("size", ["", "0", "many", "-1", "1001"])

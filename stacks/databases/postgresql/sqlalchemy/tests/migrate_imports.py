@@ -3,10 +3,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -16,4 +18,11 @@ from container.postgresql import new_database
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import NullPool, create_engine
 
-from {{ package_name }}.migrate import LOCK, alembic_config, query, upgrade
+from {{ package_name }}.migrate import (
+    LOCK,
+    RefusedError,
+    alembic_config,
+    lock,
+    query,
+    upgrade,
+)
