@@ -43,7 +43,7 @@ NEW_COLUMN["fastapi"] = NEW_COLUMN["flask"]
 # A migration that takes its time. Several at once would create the table twice.
 SLOW = {
     "flask": ("    op.create_table(", '    op.execute("SELECT pg_sleep(3)")\n    op.create_table('),
-    "django": ("    operations = \\[", '    operations = [\n        migrations.RunSQL("SELECT pg_sleep(3)", ""),'),
+    "django": ("    operations = [", '    operations = [\n        migrations.RunSQL("SELECT pg_sleep(3)", ""),'),
 }
 SLOW["fastapi"] = SLOW["flask"]
 # Without the lock.
@@ -289,7 +289,7 @@ def test_next_version_with_a_new_column_replaces_the_old_one_under_load(deployme
     wait_until_ready(address(old))
     next_version = copy(deployment.service, tmp_path)
     (models,) = next_version.folder.glob("src/*/models.py")
-    edit(models, NEW_COLUMN[deployment.framework])
+    edit(models, literal(*NEW_COLUMN[deployment.framework]))
     document = (next_version.folder / "docs/database.md").read_text(encoding="utf-8")
     for command in commands(sections(document, 3)["Change the schema"]):
         if not command.endswith("migrate"):
@@ -318,7 +318,7 @@ def test_next_version_with_a_new_column_replaces_the_old_one_under_load(deployme
 def test_migrations_need_their_lock_and_survive_being_killed(deployment, database, tmp_path):
     slow = copy(deployment.service, tmp_path)
     (migration,) = slow.folder.rglob("src/**/0001_notes.py")
-    edit(migration, SLOW[deployment.framework])
+    edit(migration, literal(*SLOW[deployment.framework]))
     image = build(slow.folder, f"my-service:{deployment.framework}-slow").name
 
     def migrate(*command: str) -> tuple[int, str]:
@@ -350,6 +350,11 @@ def test_migrations_need_their_lock_and_survive_being_killed(deployment, databas
     assert [status for status, _ in results] == 3 * [0], results
     assert tables(database) & {"notes", "my_service_note"}
     assert sum(bool(re.search("Running upgrade|to be applied", output)) for _, output in results) == 1
+
+
+def literal(text: str, replacement: str) -> tuple[str, str]:
+    """Return a pattern for a text, and its replacement."""
+    return re.escape(text), replacement
 
 
 def copy(service: Service, folder: Path) -> Service:

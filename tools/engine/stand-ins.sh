@@ -47,6 +47,11 @@ make_stand_in() { # IMAGE TAR
       [[ -f $tar ]] || python_tar 3.14 "$tar"
       import_tar "$image" "$tar" 'CMD ["python3"]' "ENV PATH=/usr/local/bin:$IMAGE_PATH"
       ;;
+    nginx:1.28)
+      say "$notice Debian's packages"
+      [[ -f $tar ]] || base_tar trixie "$tar" --include=nginx-light
+      import_tar "$image" "$tar" 'CMD ["nginx", "-g", "daemon off;"]' 'EXPOSE 80' 'STOPSIGNAL SIGQUIT' "ENV PATH=$IMAGE_PATH"
+      ;;
     postgres:17)
       say "$notice Debian's packages"
       [[ -f $tar ]] || postgresql_tar 17 "$tar"
@@ -60,7 +65,7 @@ make_stand_in() { # IMAGE TAR
       import_tar "$image" "$tar" 'ENTRYPOINT ["/uv"]' 'WORKDIR /io'
       ;;
     *) die "$image is not present, cannot be pulled, and has no stand-in." \
-      "There are some for the base images of all platforms, postgres:17 and ghcr.io/astral-sh/uv:VERSION" ;;
+      "There are some for the base images of all platforms, nginx:1.28, postgres:17 and ghcr.io/astral-sh/uv:VERSION" ;;
   esac
 }
 
