@@ -69,6 +69,10 @@ class Service:
         self.code = self.app.read_text(encoding="utf-8")
         if requirements:
             self.code = self.code.replace("import environ\n", f"import environ\n{IMPORTS}")
+            # As docs/development.md says of libraries that take long to import; only the template's image has this file.
+            preload = folder / "etc/preload.py"
+            listed = preload.read_text(encoding="utf-8").replace("import structlog\n", f"import structlog\n{IMPORTS}")
+            preload.write_text(listed, encoding="utf-8")
         added = [requirements, *([*requirements, extra] for extra in EXTRAS[:states])]
         self.locks = {source: [self._lock(names, source) for names in added] for source in (WHEEL, FROM_SOURCE)}
         self.change_code()

@@ -70,8 +70,8 @@ class Framework:
     """Its text in the menu."""
     interface: str
     """The interface between server and application: wsgi or asgi."""
-    orm: str
-    """The library for a database: sqlalchemy or django."""
+    orm: str = ""
+    """The library for a database, if it can have one: sqlalchemy or django."""
     requirements: Sequence[str]
     preload: Sequence[str]
     """Modules that are imported before the server forks its workers: see template/etc/preload.py.jinja."""
@@ -286,10 +286,10 @@ def server_choices(framework: str) -> dict[str, str]:
     return {server.label: key for key, server in SERVERS.items() if interface in server.interfaces}
 
 
-def database_choices() -> dict[str, str]:
-    """Return the choices for the database, by label."""
+def database_choices(framework: str) -> dict[str, str]:
+    """Return the choices for the database, by label: those that the framework can use."""
     return {"None, or one that you connect yourself": NO_DATABASE} | {
-        database.label: key for key, database in DATABASES.items()
+        database.label: key for key, database in DATABASES.items() if framework in database.frameworks
     }
 
 

@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
-from building import Image, build, docker, run_container_tests, scaffold_with_bases
+from building import CERTIFICATES, Image, build, docker, run_container_tests, scaffold_with_bases
+from demo import free_port
 from offered import PAIRS, marked
 from recipes import commands, run, sections
-from support import Service, edit, engine
+from support import Service, commit, edit, engine, git
 
 # One for each way to connect, on different servers.
 EVERY_CHANGE = [("flask", "uwsgi"), ("django", "granian"), ("fastapi", "uvicorn")]
@@ -167,6 +168,26 @@ class Load:
             time.sleep(0.05)
 
 
+# Two connections for all clients, which get one for each transaction.
+PGBOUNCER = """
+[databases]
+* = host=database user=postgres password=only-for-tests
+[pgbouncer]
+listen_addr = 0.0.0.0
+auth_type = any
+pool_mode = transaction
+default_pool_size = 2
+unix_socket_dir =
+"""
+PGBOUNCER_IMAGE = """\
+FROM debian:trixie-slim
+RUN --mount=type=secret,id=ca-certificates,target=/etc/ssl/certs/ca-certificates.crt \\
+    apt-get update && apt-get install --yes --no-install-recommends pgbouncer
+USER postgres
+CMD ["pgbouncer", "/pgbouncer.ini"]
+"""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Test each pair of framework and server."""
     metafunc.parametrize("deployment", marked(PAIRS, EVERY_CHANGE), ids="-".join, indirect=True, scope="module")
@@ -176,10 +197,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def deployment(request, scaffold, use_engine) -> Deployment:
     """Make a service with a database, and build its image."""
     framework, server = request.param
-    service = scaffold_with_bases(scaffold, framework=framework, server=server, database="postgresql")
-    engine("stand-ins", "postgres:17")
+    # A name of its own, because Compose takes the image of that name.
+    name = f"{framework}-{server}-postgresql"
+    service = scaffold_with_bases(scaffold, framework=framework, server=server, database="postgresql", image_name=name)
+    engine("stand-ins", "postgres:17", "nginx:1.28")
+    # Its commands start many processes, which would otherwise compile all modules again.
+    env = {name: value for name, value in service.env.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    service = Service(service.folder, env)
     service.run("uv sync --locked")
-    return Deployment(framework, service, build(service.folder, f"my-service:{framework}-{server}-postgresql"))
+    return Deployment(framework, service, build(service.folder, f"{name}:latest"))
 
 
 @pytest.fixture
@@ -203,10 +229,13 @@ def test_service_with_a_database_passes_its_own_checks(deployment):
     deployment.service.run("uv run poe check")
 
 
+@pytest.mark.slow
 def test_modules_for_the_database_are_covered(deployment, tmp_path):
     """A service leaves them out of its own coverage."""
     config = tmp_path / "coverage.ini"
-    config.write_text("[run]\npatch = subprocess\nbranch = true\nsource_pkgs = my_service\n")
+    concurrency = "greenlet,thread" if deployment.framework == "fastapi" else "thread"
+    options = ("patch = subprocess", "branch = true", "source_pkgs = my_service", f"concurrency = {concurrency}")
+    config.write_text("\n".join(["[run]", *options, ""]))
     report = deployment.service.run(f"uv run pytest --cov --cov-config={config} --cov-report=term-missing")
     missed = [line for line in report.splitlines() if line.startswith("src/") and " 100% " not in f"{line} "]
 
@@ -214,8 +243,7 @@ def test_modules_for_the_database_are_covered(deployment, tmp_path):
 
 
 def test_image_with_a_database_passes_the_services_container_tests(deployment, request):
-    everything = request.config.getoption("slow") or (deployment.framework == "fastapi")
-    tests = "" if everything else "tests/container/test_image.py tests/container/test_database.py"
+    tests = "" if request.config.getoption("slow") else "tests/container/test_image.py tests/container/test_database.py"
     run_container_tests(deployment.service, deployment.image, tests)
 
 
@@ -243,6 +271,8 @@ def test_service_outlives_its_database(deployment, database, request):
         time.sleep(RETURNS_WITHIN)
         back = time.monotonic()
         load.wait_for(200)
+    # A request may begin before the database's return, and end after it.
+    until -= PROBE_FAILS_WITHIN
     assert load.statuses("write", down, until) == load.statuses("read", down, until) == {503}
     assert load.statuses("write", back) | load.statuses("read", back) == {200, 201}
     assert max(duration for began, duration, *_ in load.answers if began > started) < PROBE_FAILS_WITHIN
@@ -283,7 +313,7 @@ def test_connections_that_are_killed_under_load_cost_nothing_afterwards(deployme
 
 def test_next_version_with_a_new_column_replaces_the_old_one_under_load(deployment, database, request, tmp_path):
     """By the steps of docs/database.md."""
-    requests = 20_000 if request.config.getoption("slow") else 3000
+    requests = 20_000 if request.config.getoption("slow") else 2000
     database.migrate(deployment.image.name)
     old = deployment.start(*database.options)
     wait_until_ready(address(old))
@@ -293,7 +323,7 @@ def test_next_version_with_a_new_column_replaces_the_old_one_under_load(deployme
     document = (next_version.folder / "docs/database.md").read_text(encoding="utf-8")
     for command in commands(sections(document, 3)["Change the schema"]):
         if not command.endswith("migrate"):
-            run(command, next_version, DATABASE_URL=database.local_url)
+            run(command, next_version, DATABASE_URL=database.local_url, SECRET_KEY="secret")
     next_version.run("uv run pytest tests/test_migrate.py")
     image = build(next_version.folder, f"my-service:{deployment.framework}-next").name
 
@@ -350,6 +380,88 @@ def test_migrations_need_their_lock_and_survive_being_killed(deployment, databas
     assert [status for status, _ in results] == 3 * [0], results
     assert tables(database) & {"notes", "my_service_note"}
     assert sum(bool(re.search("Running upgrade|to be applied", output)) for _, output in results) == 1
+
+
+@pytest.mark.slow
+def test_service_works_behind_pgbouncer(deployment, database, tmp_path):
+    """With the settings that docs/database.md names."""
+    document = (deployment.service.folder / "docs/database.md").read_text(encoding="utf-8")
+    settings = re.findall(r"`((?:max_prepared|ignore_startup)\w+ = \w+)`", document)
+    assert len(settings) == 2
+    configuration = tmp_path / "pgbouncer.ini"
+    configuration.write_text("\n".join([PGBOUNCER, *settings, ""]), encoding="utf-8")
+    secret = [f"--secret=id=ca-certificates,src={CERTIFICATES}"] if CERTIFICATES.is_file() else []
+    command = ["docker", "buildx", "build", "--load", "--tag=pgbouncer:for-tests", *secret, "-"]
+    subprocess.run(command, input=PGBOUNCER_IMAGE, check=True, text=True, capture_output=True)
+    database.migrate(deployment.image.name)
+    volume = f"--volume={configuration}:/pgbouncer.ini:ro"
+    docker(
+        "run", "--detach", f"--network={database.network}", "--network-alias=pgbouncer", volume, "pgbouncer:for-tests"
+    )
+    url = Database.url("pgbouncer:6432")
+    container = deployment.start(*database.options, f"--env=DATABASE_URL={url}", "--env=WEB_CONCURRENCY=4")
+    wait_until_ready(address(container))
+
+    with Load.on(address(container)) as load:
+        load.wait_for(1500)
+
+    assert {status for *_, status, _ in load.answers} == {200, 201}
+    assert written(load) == stored(database)
+
+
+def test_compose_runs_all_of_it_and_reloads_code(deployment, tmp_path):
+    """By the steps of docs/database.md."""
+    service = copy(deployment.service, tmp_path)
+    git(service.folder, "init", "--quiet")
+    commit(service.folder)
+    port = free_port()
+    # Another test may run the same service.
+    service.env = {**service.env, "PORT": str(port), "COMPOSE_PROJECT_NAME": f"test-{uuid4().hex}"}
+    document = sections((service.folder / "docs/database.md").read_text(encoding="utf-8"), 2)["On your machine"]
+    secrets, up, backup, restore = commands(document)
+
+    try:
+        run(secrets, service)
+        assert git(service.folder, "status", "--porcelain") == ""
+        run(up, service)
+        assert fetch("127.0.0.1", "/notes", NOTE, port)[0] == 201
+        (note,) = fetch("127.0.0.1", "/notes", port=port)[1]
+        run(backup, service)
+        fetch("127.0.0.1", "/notes", NOTE, port)
+        run(restore, service)
+        assert fetch("127.0.0.1", "/notes", port=port) == (200, [note])
+
+        # Only the proxy can be reached, and only from this machine.
+        containers = [json.loads(line) for line in run("docker compose ps --format=json", service).splitlines()]
+        published = {each["Service"]: each["Publishers"] for each in containers}
+        assert published.keys() == {"database", "web", "proxy", "reload"}
+        assert {port["URL"] for ports in published.values() for port in ports or [] if port["PublishedPort"]} == {
+            "127.0.0.1"
+        }
+        assert [name for name, ports in published.items() if any(port["PublishedPort"] for port in ports or [])] == [
+            "proxy"
+        ]
+        # The secrets are in no container's settings, and nothing was logged twice or without reason.
+        password = (service.folder / ".secrets/database-password").read_text().strip()
+        assert password not in "".join(docker("inspect", each["ID"]) for each in containers)
+        assert password not in run("docker compose logs", service)
+        request = '{"event": "request", "method": "POST", "path": "/notes", "status": 201'
+        assert run("docker compose logs --no-log-prefix web", service).count(request) == 2
+
+        (module,) = (file for file in service.folder.glob("src/*/*.py") if file.name in {"app.py", "views.py"})
+        edit(module, ("My Service", "Changed"))
+        deadline = time.monotonic() + 30
+        while fetch("127.0.0.1", "/", port=port)[1].get("title") != "Changed":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+        run("docker compose down", service)
+        run("docker compose --file compose.yaml up --wait", service)
+        assert fetch("127.0.0.1", "/", port=port)[1]["title"] == "My Service"
+        assert fetch("127.0.0.1", "/notes", port=port) == (200, [note])
+    finally:
+        print(run("docker compose logs", service))
+        run("docker compose down --volumes", service)
 
 
 def literal(text: str, replacement: str) -> tuple[str, str]:
@@ -410,9 +522,9 @@ def wait_until_ready(host: str) -> None:
         time.sleep(0.1)
 
 
-def fetch(host: str, path: str, body: str | None = None) -> tuple[int, dict]:
+def fetch(host: str, path: str, body: str | None = None, port: int = 8000) -> tuple[int, Any]:
     """Fetch a page, or post JSON to it; return the status and the page."""
-    connection = http.client.HTTPConnection(host, 8000, timeout=60)
+    connection = http.client.HTTPConnection(host, port, timeout=60)
     try:
         connection.request("POST" if body else "GET", path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -1,6 +1,5 @@
 """A service of an earlier release gets a database by an update."""
 
-
 import pytest
 from history import FIRST_AND_LAST
 from offered import marked
