@@ -95,6 +95,9 @@ OF_SERVER = {
     "uvicorn": ["etc/logging.json", "etc/serve.py", "etc/uvicorn.env"],
 }
 OF_DATABASE = [
+    "compose.override.yaml",
+    "compose.yaml",
+    "compose/nginx.conf",
     "docs/database.md",
     "src/my_service/database.py",
     "src/my_service/migrate.py",

@@ -13,6 +13,7 @@ from updating import PRESENT, Template, TrackedService
 OTHER_ANSWERS = {
     "base_image": "registry.example.com/base/debian:13.2",
     "python_version": "3.11",
+    "database": "postgresql",
     "build_image": "registry.example.com/python-build:trixie",
 }
 
