@@ -366,7 +366,9 @@ def make_stack(
         ),
         "files": [
             {"path": fill(path), "source": source}
-            for path, source in sorted(files(framework_, framework, server_, server, settings_library, database).items())
+            for path, source in sorted(
+                files(framework_, framework, server_, server, settings_library, database).items()
+            )
         ],
         "framework": {
             "folder": f"stacks/frameworks/{framework}",

@@ -1,10 +1,12 @@
 """A service of an earlier release gets a database by an update."""
 
+import os
+
 import pytest
 from history import FIRST_AND_LAST
 from offered import marked
 from recipes import follow, sections
-from support import Service, edit
+from support import Service, edit, engine
 from updating import PRESENT, owners
 
 ADDED = "--data=database=postgresql"
@@ -59,11 +61,12 @@ def test_example_stays_out_of_a_service_with_models(models, make):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_service_uses_its_new_database(framework, make, user_env):
-    """By the steps of docs/database.md."""
+def test_service_uses_its_new_database(framework, make, user_env, use_engine):
+    """By the steps of docs/database.md. Its tests start a database from this machine's packages, or in a container."""
+    engine("stand-ins", "postgres:17")
     updated = make(LAST, framework=framework)
     updated.update(ADDED)
-    service = Service(updated.folder, user_env)
+    service = Service(updated.folder, {**os.environ, **user_env})
 
     steps = sections(updated.text("docs/database.md"), 2)["In a service that had no database"]
     follow(steps, service)

@@ -55,7 +55,7 @@ make_stand_in() { # IMAGE TAR
     postgres:17)
       say "$notice Debian's packages"
       [[ -f $tar ]] || postgresql_tar 17 "$tar"
-      import_tar "$image" "$tar" 'ENTRYPOINT ["docker-entrypoint.sh"]' 'CMD ["postgres"]' 'USER postgres' \
+      import_tar "$image" "$tar" 'ENTRYPOINT ["postgresql-entrypoint.sh"]' 'CMD ["postgres"]' 'USER postgres' \
         'VOLUME /var/lib/postgresql/data' 'EXPOSE 5432' 'STOPSIGNAL SIGINT' \
         "ENV PATH=$IMAGE_PATH:/usr/lib/postgresql/17/bin PGDATA=/var/lib/postgresql/data PGHOST=/tmp"
       ;;
@@ -147,7 +147,7 @@ postgresql_tar() { # VERSION TAR
       "$1/etc/postgresql-common/createcluster.conf"' \
     --customize-hook="chroot \"\$1\" apt-get install --yes --no-install-recommends postgresql-$1" \
     --customize-hook='chroot "$1" install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data' \
-    --customize-hook="copy-in ${SELF%/*}/postgresql/docker-entrypoint.sh /usr/local/bin"
+    --customize-hook="copy-in ${SELF%/*}/postgresql-entrypoint.sh /usr/local/bin"
 }
 
 # The musl wheel contains the static binaries of the official image.
