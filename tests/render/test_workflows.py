@@ -69,6 +69,16 @@ def test_pipelines_fit_their_published_schema(forge, render):
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.parametrize("forge", FORGES)
+def test_pipelines_with_a_database_fit_and_are_secure(forge, render):
+    service = render(ci=forge, database="postgresql")
+
+    assert check_schema(forge, *pipelines(service)).returncode == 0
+    # Without the persona auditor, which requires a digest of the database's image.
+    security = check("zizmor", "--offline", "--no-config", "--no-progress", service)
+    assert forge == "gitlab" or security.returncode == 0, security.stdout
+
+
 @pytest.mark.parametrize(
     ("forge", "pattern", "replacement"),
     [
