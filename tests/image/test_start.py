@@ -12,12 +12,12 @@ from offered import marked
 
 WORKERS = 4
 # A tenth more than counted on Python 3.13. If each worker imports the libraries itself, a Flask service on uWSGI imports
-# 1,530 modules.
+# 1,540 modules.
 AT_MOST = {
-    ("flask", "uwsgi"): 345,
+    ("flask", "uwsgi"): 490,
     ("flask", "gunicorn"): 545,
     ("flask", "granian"): 530,
-    ("django", "uwsgi"): 630,
+    ("django", "uwsgi"): 1045,
     ("django", "gunicorn"): 1165,
     ("django", "granian"): 1150,
     ("fastapi", "uvicorn"): 800,
@@ -38,13 +38,20 @@ LAST = {"flask": "my_service.proxy", "django": "django.contrib.contenttypes.view
 
 
 @pytest.mark.parametrize("pair", marked(AT_MOST, FEW), ids="-".join)
-def test_start_imports_few_modules(pair, scaffold):
+def test_start_imports_few_modules(pair, scaffold, tmp_path):
     """If it fails for a good reason, such as a library's new release, raise the number."""
     framework, server = pair
-    image = build(
-        scaffold_with_bases(scaffold, framework=framework, server=server).folder, f"start-{framework}-{server}"
-    )
+    service = scaffold_with_bases(scaffold, framework=framework, server=server)
+    image = build(service.folder, f"start-{framework}-{server}")
     options = ["--no-healthcheck", f"--env=WEB_CONCURRENCY={WORKERS}", "--env=PYTHONPROFILEIMPORTTIME=1"]
+    if server == "uwsgi":
+        # uWSGI drops lines of its own log when workers write them faster than it does: workers write these themselves.
+        settings, blocks = re.subn(
+            r"(?s)if-env = LOG_FD\n.*?endif =\n", "", (service.folder / "etc/uwsgi.ini").read_text()
+        )
+        assert blocks == 1
+        (tmp_path / "uwsgi.ini").write_text(settings)
+        options += [f"--volume={tmp_path}/uwsgi.ini:/app/etc/uwsgi.ini:ro"]
     if framework == "django":
         options += ["--env=SECRET_KEY=" + 10 * "secret", "--env=DATABASE_URL=sqlite://:memory:"]
     container = docker("run", "--detach", *options, image.name).strip()
@@ -77,7 +84,6 @@ def imports(container: str, last: str, processes: int) -> list[str]:
     deadline = time.monotonic() + 120
     while True:
         output = subprocess.run(["docker", "logs", container], check=True, stdout=PIPE, stderr=STDOUT, text=True).stdout
-        # uWSGI wraps each line in JSON.
         names = re.findall(r"import time: +\d+ \| +\d+ \| +([\w.]+)", output)
         if names.count(last) >= processes:
             return names
