@@ -1,4 +1,4 @@
-"""The platforms, frameworks, servers and databases that a service can use.
+"""The platforms, frameworks, servers, databases and job queues that a service can use.
 
 Their data and files are in stacks/: see docs/how-to/extending.md.
 """
@@ -128,34 +128,46 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatabaseUse:
-    """What a service with a certain framework needs in order to use a database."""
+class Use:
+    """What a service with a certain framework needs in order to use a database or a job queue."""
 
-    requirements: Sequence[str]
-    preload: Sequence[str]
+    requirements: Sequence[str] = ()
+    preload: Sequence[str] = ()
     """Modules that are imported before the server forks its workers."""
-    plumbing: Sequence[str]
+    plumbing: Sequence[str] = ()
     """Modules that the template owns, with their tests."""
     first_steps: Sequence[str] = ()
     """Commands after the framework's first steps."""
-    owned: Sequence[str]
+    owned: Sequence[str] = ()
     """Files that only a copy writes, in addition to the framework's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Database:
-    """A database, as its database.toml describes it."""
+class Extra:
+    """What a service can have in addition."""
 
     label: str
     """Its text in the menu."""
-    requirements: Sequence[str]
+    requirements: Sequence[str] = ()
     dev_requirements: Sequence[str] = ()
-    required: Sequence[str]
+    required: Sequence[str] = ()
     """Environment variables that the image requires."""
     first_steps: Sequence[str] = ()
     """Commands between the installation and the framework's first steps."""
-    frameworks: Mapping[str, DatabaseUse]
+    frameworks: Mapping[str, Use]
     """What each framework needs in addition."""
+
+    def use(self, framework: str) -> Use:
+        """Return what that framework needs."""
+        return self.frameworks.get(framework, Use())
+
+
+class Database(Extra):
+    """A database, as its database.toml describes it."""
+
+
+class Jobs(Extra):
+    """A queue of jobs in a database, as its jobs.toml describes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +231,7 @@ class Server:
     tests: Expectations
 
 
-Row = TypeVar("Row", Platform, Framework, Settings, Database, Server)
+Row = TypeVar("Row", Platform, Framework, Settings, Database, Jobs, Server)
 
 
 def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
@@ -232,7 +244,7 @@ def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
         raise ValueError(f"{file}: no {kind.__name__.lower()} has {', '.join(sorted(unknown))}")
     nested: Mapping[str, Callable[[Any], Any]] = {
         "tests": lambda value: Expectations(**value),
-        "frameworks": lambda value: {name: DatabaseUse(**use) for name, use in value.items()},
+        "frameworks": lambda value: {name: Use(**use) for name, use in value.items()},
     }
     try:
         return kind(**{name: nested[name](value) if name in nested else value for name, value in data.items()})
@@ -267,7 +279,11 @@ DATABASES = {
     file.parent.name: read(Database, tomllib.loads(file.read_text(encoding="utf-8")), file)
     for file in FOLDER.glob("databases/*/database.toml")
 }
-NO_DATABASE = "none"
+JOBS = {
+    file.parent.name: read(Jobs, tomllib.loads(file.read_text(encoding="utf-8")), file)
+    for file in FOLDER.glob("jobs/*/jobs.toml")
+}
+NONE = "none"
 
 
 def platform_choices() -> dict[str, str]:
@@ -288,9 +304,14 @@ def server_choices(framework: str) -> dict[str, str]:
 
 def database_choices(framework: str) -> dict[str, str]:
     """Return the choices for the database, by label: those that the framework can use."""
-    return {"None, or one that you connect yourself": NO_DATABASE} | {
+    return {"None, or one that you connect yourself": NONE} | {
         database.label: key for key, database in DATABASES.items() if framework in database.frameworks
     }
+
+
+def jobs_choices(framework: str) -> dict[str, str]:
+    """Return the choices for jobs, by label: those that the framework can use."""
+    return {"None": NONE} | {jobs.label: key for key, jobs in JOBS.items() if framework in jobs.frameworks}
 
 
 def settings_choices(framework: str) -> Sequence[str]:
@@ -311,9 +332,16 @@ def make_stack(
     base_image: str = "",
     python_version: str = "",
     settings_library: str = "",
-    database: str = NO_DATABASE,
+    database: str = NONE,
+    jobs: str = NONE,
 ) -> dict[str, object]:
-    """Return all that the template needs about the chosen platform, framework and server."""
+    """Return all that the template needs about what was chosen.
+
+    Raises:
+        ValueError: Jobs are chosen without a database.
+    """
+    if jobs != NONE and database == NONE:
+        raise ValueError(f'jobs is "{jobs}", which needs a database: answer database=postgresql, too')
     chosen = PLATFORMS.get(platform)
     if not chosen:
         chosen = Platform(label=OTHER_LABEL, base_image=base_image, python=python_version)
@@ -321,11 +349,11 @@ def make_stack(
     settings_library = settings_library or framework_.settings[0]
     settings = SETTINGS[settings_library]
     interface, orm = framework_.interface, framework_.orm
-    nothing = DatabaseUse(requirements=(), preload=(), plumbing=(), owned=())
-    database_ = DATABASES.get(database) or Database(
-        label="", requirements=(), required=(), frameworks={framework: nothing}
-    )
-    use = database_.frameworks[framework]
+    extras = [extra for extra in (DATABASES.get(database), JOBS.get(jobs)) if extra]
+    uses = [extra.use(framework) for extra in extras]
+
+    def collect(rows: Sequence[Extra] | Sequence[Use], attribute: str) -> list[str]:
+        return [item for row in rows for item in getattr(row, attribute)]
 
     def fill(text: str) -> str:
         return text.replace(PACKAGE, package_name).replace(MODULE, f"{package_name}.{interface}")
@@ -345,29 +373,31 @@ def make_stack(
                 *framework_.requirements,
                 *server_.requirements,
                 *settings.requirements,
-                *database_.requirements,
-                *use.requirements,
+                *collect(extras, "requirements"),
+                *collect(uses, "requirements"),
             )
         ),
-        "preload": sorted({"structlog", *framework_.preload, *server_.preload, *settings.preload, *use.preload}),
-        "dev_requirements": [*framework_.dev_requirements, *database_.dev_requirements],
+        "preload": sorted(
+            {"structlog", *framework_.preload, *server_.preload, *settings.preload, *collect(uses, "preload")}
+        ),
+        "dev_requirements": [*framework_.dev_requirements, *collect(extras, "dev_requirements")],
         "reload": fill(framework_.reload or server_.reload),
         "threads": server_.threads if interface == "wsgi" else None,
         # A worker that serves one request at a time waits more than it computes: docs/evidence/workers.md.
         "workers_per_cpu": 4 if interface == "wsgi" and server_.threads == 1 else 2,
-        "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned, *use.owned)],
+        "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned, *collect(uses, "owned"))],
         "plumbing": sorted(
             (
                 *PLUMBING,
                 *settings.plumbing,
-                *use.plumbing,
+                *collect(uses, "plumbing"),
                 *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []),
             )
         ),
         "files": [
             {"path": fill(path), "source": source}
             for path, source in sorted(
-                files(framework_, framework, server_, server, settings_library, database).items()
+                files(framework_, framework, server_, server, settings_library, database, jobs).items()
             )
         ],
         "framework": {
@@ -376,22 +406,33 @@ def make_stack(
             "checked": framework_.checked,
             "lint": framework_.lint,
             "first_steps": [
-                fill(command) for command in (*database_.first_steps, *framework_.first_steps, *use.first_steps)
+                fill(command)
+                for command in (
+                    *collect(extras, "first_steps"),
+                    *framework_.first_steps,
+                    *collect(uses, "first_steps"),
+                )
             ],
             "routes": framework_.routes,
             "views": framework_.views,
             "test_module": framework_.test_module,
             "upload_memory": framework_.upload_memory,
-            "required": sorted({*framework_.required, *database_.required}, reverse=True),
+            "required": sorted({*framework_.required, *collect(extras, "required")}, reverse=True),
             "environment": {name: fill(text) for name, text in framework_.environment.items()},
         },
-        # Files of it are included where they exist: without a database, none does.
+        # Files of these are included where they exist: of "none", none does.
         "database": {
             "name": database if database in DATABASES else "",
             "folder": f"stacks/databases/{database}",
             "orm": orm,
             "orm_folder": f"stacks/databases/{database}/{orm}",
             "framework_folder": f"stacks/databases/{database}/{framework}",
+        },
+        "jobs": {
+            "name": jobs if jobs in JOBS else "",
+            "folder": f"stacks/jobs/{jobs}",
+            "orm_folder": f"stacks/jobs/{jobs}/{orm}",
+            "framework_folder": f"stacks/jobs/{jobs}/{framework}",
         },
         "settings": {
             "folder": f"stacks/settings/{settings_library}",
@@ -436,7 +477,13 @@ def comparison(given: Sequence[int]) -> str:
 
 
 def files(
-    framework: Framework, framework_name: str, server: Server, server_name: str, settings_name: str, database: str
+    framework: Framework,
+    framework_name: str,
+    server: Server,
+    server_name: str,
+    settings_name: str,
+    database: str,
+    jobs: str,
 ) -> dict[str, str]:
     """Return the path and the source of each file that the choices add to a service."""
     found = {path: f"stacks/shared/{path}" for path in (*framework.shared, *server.shared)}
@@ -447,6 +494,8 @@ def files(
         f"databases/{database}",
         f"databases/{database}/{framework.orm}",
         f"databases/{database}/{framework_name}",
+        f"jobs/{jobs}",
+        f"jobs/{jobs}/{framework_name}",
         f"servers/{server_name}",
     ):
         folder = FOLDER / choice / "files"
@@ -509,6 +558,7 @@ class ChoicesExtension(Extension):
             server_choices=server_choices,
             settings_choices=settings_choices,
             database_choices=database_choices,
+            jobs_choices=jobs_choices,
             pythons=PYTHONS,
         )
         environment.filters["check_framework"] = check_framework

@@ -44,6 +44,7 @@ DEPENDENCIES = {
     "certifi": ("certifi",),
     "click": ("click",),
     "colorama": ("colorama",),
+    "croniter": ("croniter",),
     "coverage": ("coverage",),
     "dj-database-url": ("dj_database_url",),
     "django": ("django",),
@@ -83,6 +84,7 @@ DEPENDENCIES = {
     "pytest": ("py", "pytest"),
     "pytest-cov": ("pytest_cov",),
     "pytest-django": ("pytest_django",),
+    "python-dateutil": ("dateutil",),
     "python-dotenv": ("dotenv",),
     "python-on-whales": ("python_on_whales",),
     "psycopg-binary": ("psycopg_binary",),
@@ -120,7 +122,7 @@ def _required_by_choices() -> dict[str, tuple[str, ...]]:
     for file in (Path(__file__).resolve().parent.parent / "stacks").glob("*/*/*.toml"):
         choice = tomllib.loads(file.read_text(encoding="utf-8"))
         uses = choice.get("frameworks", {}).values()
-        added = [requirement for use in uses for requirement in use["requirements"]]
+        added = [requirement for use in uses for requirement in use.get("requirements", ())]
         for requirement in (*choice["requirements"], *choice.get("dev_requirements", ()), *added):
             name = re.match(r"[\w-]+", requirement)[0].lower()
             found[name] = (name.replace("-", "_"),)

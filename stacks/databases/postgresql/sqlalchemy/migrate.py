@@ -2,6 +2,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+{% if stack.jobs.name %}
+from pathlib import Path
+{% endif %}
 from typing import Any
 
 {% if stack.settings.module %}
@@ -10,6 +13,9 @@ import {{ stack.settings.module }}
 import structlog
 from alembic import command
 from alembic.config import Config as AlembicConfig
+{% if stack.jobs.name %}
+from procrastinate.schema import SchemaManager
+{% endif %}
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -54,4 +60,8 @@ def alembic_config(connection: Connection | None = None) -> AlembicConfig:
 
 def upgrade(connection: Connection) -> None:
     """Apply the migrations that aren't applied yet, each in a transaction."""
+{% if stack.jobs.name %}
+    upgrade_jobs(connection)
+{% endif %}
     command.upgrade(alembic_config(connection), "head")
+{% include stack.jobs.orm_folder ~ "/migrate.py" ignore missing %}

@@ -1,0 +1,12 @@
+import logging
+from typing import Any
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import ConnectorException
+from procrastinate.manager import JobManager
+from procrastinate.tasks import Task
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from .database import connection_parameters

@@ -1,0 +1,22 @@
+app = procrastinate.App(
+    connector=procrastinate.PsycopgConnector(kwargs=connection_parameters()),
+    import_paths=[f"{__package__}.tasks"],
+)
+# Queues jobs on given connections, so it has none of its own.
+_manager = JobManager(procrastinate.SyncPsycopgConnector())
+
+
+def defer(session: Session, task: Task[..., Any, ...], **arguments: Any) -> int:
+    """Queue a job, and return its number.
+
+    It exists, and can be done, once the session's transaction is committed.
+    """
+    connection = session.connection().connection.driver_connection
+    deferrer = task.configure(connection=connection)
+    deferrer.job_manager = _manager
+    try:
+        job = deferrer.defer(**with_request_id(arguments))
+    except ConnectorException as error:
+        raise OperationalError(None, None, error.__cause__ or error) from error
+    log.info("job queued", task=task.name, job_id=job)
+    return job
