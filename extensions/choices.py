@@ -335,13 +335,7 @@ def make_stack(
     database: str = NONE,
     jobs: str = NONE,
 ) -> dict[str, object]:
-    """Return all that the template needs about what was chosen.
-
-    Raises:
-        ValueError: Jobs are chosen without a database.
-    """
-    if jobs != NONE and database == NONE:
-        raise ValueError(f'jobs is "{jobs}", which needs a database: answer database=postgresql, too')
+    """Return all that the template needs about what was chosen."""
     chosen = PLATFORMS.get(platform)
     if not chosen:
         chosen = Platform(label=OTHER_LABEL, base_image=base_image, python=python_version)
@@ -527,6 +521,13 @@ def unreserved(package_name: str, framework: str) -> str:
     return f"{package_name}_app" if package_name in FRAMEWORKS[framework].reserved else package_name
 
 
+def check_jobs(jobs: str, database: str) -> str:
+    """Return why a service can't have these jobs, or an empty string."""
+    if jobs == NONE or database != NONE:
+        return ""
+    return f"answer database=postgresql, too\n{JOBS[jobs].label.partition(':')[0]} keeps the jobs in a database."
+
+
 def check_framework(framework: str, answers_file: PurePath) -> str:
     """Return why a service can't change to this framework, or an empty string; *answers_file* may not exist yet."""
     file = Path(answers_file)
@@ -563,6 +564,7 @@ class ChoicesExtension(Extension):
         )
         environment.filters["check_framework"] = check_framework
         environment.filters["default_settings"] = default_settings
+        environment.filters["check_jobs"] = check_jobs
         environment.filters["check_reserved"] = check_reserved
         environment.filters["unreserved"] = unreserved
         environment.filters["hidden_modules"] = hidden_modules

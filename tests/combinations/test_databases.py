@@ -1,31 +1,19 @@
 """Every framework on every server with PostgreSQL: migrated, cut off from its database, and replaced under load."""
 
-import http.client
 import json
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from building import CERTIFICATES, Image, build, docker, run_container_tests, scaffold_with_bases
+from building import CERTIFICATES, build, docker, run_container_tests
 from demo import free_port
-from offered import PAIRS, marked
+from deployments import NEEDED, NOTE, Database, Load, address, copy, fetch, wait_until_ready
 from recipes import commands, run, sections
-from support import Service, commit, edit, engine, git
-
-# One for each way to connect, on different servers.
-EVERY_CHANGE = [("flask", "uwsgi"), ("django", "granian"), ("fastapi", "uvicorn")]
-NEEDED = ["--env=SECRET_KEY=" + 10 * "secret", "--env=ALLOWED_HOSTS=*", "--env=WEB_CONCURRENCY=2"]
-NOTE = json.dumps({"text": "Buy milk"})
-CLIENTS = 20
+from support import Service, commit, edit, git
 
 # What docs/database.md states.
 PROBE_FAILS_WITHIN = 3  # seconds
@@ -56,118 +44,6 @@ with session() as connection:
     upgrade(connection)
 """
 
-
-@dataclass
-class Deployment:
-    """A service with a database, and its image."""
-
-    framework: str
-    service: Service
-    image: Image
-
-    def start(self, *options: str, image: str = "") -> str:
-        """Start a container."""
-        return docker("run", "--detach", *NEEDED, *options, image or self.image.name).strip()
-
-
-@dataclass
-class Database:
-    """A running server, in a network where it is called database."""
-
-    network: str
-    container: str
-
-    @property
-    def options(self) -> list[str]:
-        """Return the options for a container that uses it."""
-        return [f"--network={self.network}", f"--env=DATABASE_URL={self.url('database')}"]
-
-    @property
-    def local_url(self) -> str:
-        """Return the URL for this machine."""
-        return self.url(address(self.container))
-
-    @staticmethod
-    def url(host: str) -> str:
-        """Return the URL of a server on a host."""
-        return f"postgresql://postgres:only-for-tests@{host}/postgres"
-
-    def execute(self, sql: str) -> list[str]:
-        """Execute a statement; return the rows."""
-        command = ["psql", "--username=postgres", "--no-align", "--tuples-only", f"--command={sql}"]
-        return docker("exec", self.container, *command).splitlines()
-
-    def wait(self) -> None:
-        """Wait until it accepts connections."""
-        deadline = time.monotonic() + 60
-        probe = ["docker", "exec", self.container, "pg_isready", "--host=127.0.0.1"]
-        while subprocess.run(probe, check=False, capture_output=True).returncode:
-            assert time.monotonic() < deadline, docker("logs", self.container)
-            time.sleep(0.1)
-
-    def migrate(self, image: str) -> None:
-        """Apply the migrations of an image."""
-        docker("run", "--rm", *NEEDED, *self.options, image, "migrate")
-
-
-@dataclass
-class Load:
-    """Clients that write and read notes, and probe, until they are stopped; and what they were answered."""
-
-    host: str
-    stopped: bool = False
-    answers: list[tuple[float, float, str, int | str, int]] = field(default_factory=list)
-    """Start and duration in seconds, kind, status or error, and the number of a note that was written."""
-
-    @classmethod
-    @contextmanager
-    def on(cls, host: str) -> Iterator[Self]:
-        """Let clients work until the end of the context."""
-        load = cls(host)
-        kinds = [*(CLIENTS // 2 * ["write", "read"]), "/readyz", "/livez"]
-        with ThreadPoolExecutor(len(kinds)) as threads:
-            clients = [threads.submit(load._go, kind) for kind in kinds]
-            try:
-                yield load
-            finally:
-                load.stopped = True
-        for client in clients:
-            client.result()
-
-    def _go(self, kind: str) -> None:
-        probe = kind.startswith("/")
-        while not self.stopped:
-            started = time.monotonic()
-            written = 0
-            try:
-                status, page = fetch(self.host, kind if probe else "/notes", NOTE if kind == "write" else None)
-                written = page["id"] if status == 201 else 0
-            except OSError as error:
-                status = repr(error)
-            self.answers.append((started, time.monotonic() - started, kind, status, written))
-            if probe:
-                time.sleep(0.1)
-
-    def statuses(self, kind: str, since: float = 0, until: float = float("inf")) -> set[int | str]:
-        """Return the statuses of requests of a kind that began in a period."""
-        return {status for started, _, of, status, _ in self.answers if of == kind and since <= started < until}
-
-    def wait_for(self, number: int) -> None:
-        """Wait until there are this many more answers."""
-        target = len(self.answers) + number
-        deadline = time.monotonic() + 600
-        while len(self.answers) < target:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def wait_for_status(self, kind: str, status: int, seconds: float) -> None:
-        """Wait until a request that begins from now on has this status."""
-        since = time.monotonic()
-        while status not in self.statuses(kind, since):
-            assert time.monotonic() - since < seconds, f"{kind} isn't {status} within {seconds} s"
-            time.sleep(0.05)
-
-
 # Two connections for all clients, which get one for each transaction.
 PGBOUNCER = """
 [databases]
@@ -188,43 +64,6 @@ CMD ["pgbouncer", "/pgbouncer.ini"]
 """
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Test each pair of framework and server."""
-    metafunc.parametrize("deployment", marked(PAIRS, EVERY_CHANGE), ids="-".join, indirect=True, scope="module")
-
-
-@pytest.fixture(scope="module")
-def deployment(request, scaffold, use_engine) -> Deployment:
-    """Make a service with a database, and build its image."""
-    framework, server = request.param
-    # A name of its own, because Compose takes the image of that name.
-    name = f"{framework}-{server}-postgresql"
-    service = scaffold_with_bases(scaffold, framework=framework, server=server, database="postgresql", image_name=name)
-    engine("stand-ins", "postgres:17", "nginx:1.28")
-    # Its commands start many processes, which would otherwise compile all modules again.
-    env = {name: value for name, value in service.env.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    service = Service(service.folder, env)
-    service.run("uv sync --locked")
-    return Deployment(framework, service, build(service.folder, f"{name}:latest"))
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    """Start a server."""
-    network = f"database-{uuid4().hex}"
-    docker("network", "create", network)
-    options = [f"--network={network}", "--network-alias=database", "--env=POSTGRES_PASSWORD=only-for-tests"]
-    server = Database(network, docker("run", "--detach", *options, "postgres:17").strip())
-    try:
-        server.wait()
-        yield server
-    finally:
-        for container in docker("ps", "--all", "--quiet", f"--filter=network={network}").split():
-            print(docker("logs", container)[-5000:])
-            docker("rm", "--force", "--volumes", container)
-        docker("network", "rm", network)
-
-
 def test_service_with_a_database_passes_its_own_checks(deployment):
     deployment.service.run("uv run poe check")
 
@@ -243,7 +82,11 @@ def test_modules_for_the_database_are_covered(deployment, tmp_path):
 
 
 def test_image_with_a_database_passes_the_services_container_tests(deployment, request):
-    tests = "" if request.config.getoption("slow") else "tests/container/test_image.py tests/container/test_database.py"
+    tests = "tests/container/test_image.py tests/container/test_database.py"
+    if deployment.jobs:
+        tests += " tests/container/test_worker.py"
+    if request.config.getoption("slow"):
+        tests = ""
     run_container_tests(deployment.service, deployment.image, tests)
 
 
@@ -424,7 +267,10 @@ def test_compose_runs_all_of_it_and_reloads_code(deployment, tmp_path):
         run(secrets, service)
         assert git(service.folder, "status", "--porcelain") == ""
         run(up, service)
-        assert fetch("127.0.0.1", "/notes", NOTE, port)[0] == 201
+        assert fetch("127.0.0.1", "/notes", NOTE, port, {"X-Request-ID": "abc-1"})[0] == 201
+        if deployment.jobs:
+            job = wait_for_lines(service, "worker", 1, event="job", request_id="abc-1")
+            assert [line["status"] for line in job] == ["done"]
         (note,) = fetch("127.0.0.1", "/notes", port=port)[1]
         run(backup, service)
         fetch("127.0.0.1", "/notes", NOTE, port)
@@ -434,7 +280,8 @@ def test_compose_runs_all_of_it_and_reloads_code(deployment, tmp_path):
         # Only the proxy can be reached, and only from this machine.
         containers = [json.loads(line) for line in run("docker compose ps --format=json", service).splitlines()]
         published = {each["Service"]: each["Publishers"] for each in containers}
-        assert published.keys() == {"database", "web", "proxy", "reload"}
+        of_jobs = {"worker", "reload-worker"} if deployment.jobs else set()
+        assert published.keys() == {"database", "web", "proxy", "reload", *of_jobs}
         assert {port["URL"] for ports in published.values() for port in ports or [] if port["PublishedPort"]} == {
             "127.0.0.1"
         }
@@ -454,6 +301,8 @@ def test_compose_runs_all_of_it_and_reloads_code(deployment, tmp_path):
         while fetch("127.0.0.1", "/", port=port)[1].get("title") != "Changed":
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        if deployment.jobs:
+            wait_for_lines(service, "worker", 2, event="worker starts")
 
         run("docker compose down", service)
         run("docker compose --file compose.yaml up --wait", service)
@@ -469,11 +318,16 @@ def literal(text: str, replacement: str) -> tuple[str, str]:
     return re.escape(text), replacement
 
 
-def copy(service: Service, folder: Path) -> Service:
-    """Copy a service, without its environment."""
-    target = folder / "service"
-    shutil.copytree(service.folder, target, ignore=shutil.ignore_patterns(".venv"))
-    return Service(target, service.env)
+def wait_for_lines(service: Service, container: str, times: int, **values: str) -> list[dict[str, Any]]:
+    """Wait until the log of a container of Compose has lines with these values, and return them."""
+    deadline = time.monotonic() + 30
+    while True:
+        lines = map(json.loads, run(f"docker compose logs --no-log-prefix {container}", service).splitlines())
+        found = [line for line in lines if values.items() <= line.items()]
+        if len(found) >= times:
+            return found
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def reset(database: Database) -> None:
@@ -498,36 +352,6 @@ def written(load: Load) -> set[int]:
     return {number for *_, number in load.answers if number}
 
 
-def address(container: str) -> str:
-    """Return the address of a container in its only network."""
-    (network,) = json.loads(docker("container", "inspect", container))[0]["NetworkSettings"]["Networks"].values()
-    return network["IPAddress"]
-
-
 def processes(container: str) -> set[str]:
     """Return the IDs of the workers."""
     return {*docker("exec", container, "cat", "/proc/1/task/1/children").split()}
-
-
-def wait_until_ready(host: str) -> None:
-    """Wait until the service can use its database."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if fetch(host, "/readyz")[0] == 200:
-                return
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, f"{host} isn't ready"
-        time.sleep(0.1)
-
-
-def fetch(host: str, path: str, body: str | None = None, port: int = 8000) -> tuple[int, Any]:
-    """Fetch a page, or post JSON to it; return the status and the page."""
-    connection = http.client.HTTPConnection(host, port, timeout=60)
-    try:
-        connection.request("POST" if body else "GET", path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()

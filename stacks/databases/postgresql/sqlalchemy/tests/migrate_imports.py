@@ -15,6 +15,9 @@ import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
 from container.postgresql import new_database
+{% if stack.jobs.name %}
+from procrastinate.schema import SchemaManager
+{% endif %}
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import NullPool, create_engine
 
