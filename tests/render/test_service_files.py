@@ -109,6 +109,17 @@ OF_DATABASE = [
     "tests/test_migrate.py",
     "tests/test_notes.py",
 ]
+OF_JOBS = [
+    "docs/jobs.md",
+    "src/my_service/jobs.py",
+    "src/my_service/tasks.py",
+    "src/my_service/worker.py",
+    "tests/container/test_worker.py",
+    "tests/test_jobs.py",
+    "tests/test_tasks.py",
+    "tests/test_worker.py",
+]
+WITH_JOBS = {"database": "postgresql", "jobs": "procrastinate"}
 MIGRATIONS = {
     "django": [
         "src/my_service/migrations/0001_notes.py",
@@ -137,6 +148,7 @@ CI = {
         *({"ci": ci, "framework": framework} for ci in ("github", "gitlab") for framework in OF_FRAMEWORK),
         *({"database": "postgresql", "framework": framework, "server": server} for framework, server in PAIRS),
         *({"database": "postgresql", "ci": ci} for ci in ("github", "gitlab")),
+        *({**WITH_JOBS, "framework": framework, "server": server} for framework, server in PAIRS),
     ],
     ids=lambda answers: "-".join(answers.values()),
 )
@@ -158,7 +170,17 @@ def test_a_service_has_exactly_the_expected_files(render, framework, server):
 
     assert sorted(files(render(framework=framework, server=server))) == sorted(expected)
     with_database = files(render(framework=framework, server=server, database="postgresql"))
-    assert sorted(with_database) == sorted([*expected, *OF_DATABASE, *MIGRATIONS[framework]])
+    expected += [*OF_DATABASE, *MIGRATIONS[framework]]
+    assert sorted(with_database) == sorted(expected)
+    with_jobs = files(render(framework=framework, server=server, **WITH_JOBS))
+    assert sorted(with_jobs) == sorted([*expected, *OF_JOBS])
+
+
+def test_only_a_service_with_jobs_mentions_them(render):
+    for framework in OF_FRAMEWORK:
+        for name, path in files(render(framework=framework, database="postgresql")).items():
+            text = path.read_text(encoding="utf-8")
+            assert not re.search("procrastinate|jobs.md|WORKER_", text), name
 
 
 def test_only_a_service_with_a_database_mentions_it(render):

@@ -1,4 +1,4 @@
-"""A service of an earlier release gets a database by an update."""
+"""A service of an earlier release gets a database, and jobs, by an update."""
 
 import os
 
@@ -10,6 +10,7 @@ from support import Service, edit, engine
 from updating import PRESENT, owners
 
 ADDED = "--data=database=postgresql"
+JOBS_ADDED = "--data=jobs=procrastinate"
 FRAMEWORKS = ["flask", "django", "fastapi"]
 # The first release with each framework's present files.
 LAST = FIRST_AND_LAST[-1]
@@ -75,5 +76,40 @@ def test_service_uses_its_new_database(framework, make, user_env, use_engine):
         edit(service.folder / "tests/test_health.py", (r"django_db\n", "django_db(transaction=True)\n"))
     service.run("uv sync")
     service.run("uv run poe format")
+
+    service.run("uv run poe check")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_jobs_are_added(framework, make, original):
+    service = make(PRESENT, framework=framework, database="postgresql")
+    before = service.files()
+
+    messages = service.update(JOBS_ADDED)
+
+    assert service.conflicts() == []
+    fresh = original(PRESENT, framework=framework, database="postgresql", jobs="procrastinate").files()
+    after = service.files()
+    kinds = owners(original(PRESENT, framework=framework, database="postgresql"))
+    yours = {name for name, owner in kinds.items() if owner == "yours"}
+    assert {name: after[name] for name in yours if name in before} == {name: before[name] for name in yours & {*before}}
+    assert {name: fresh[name] for name in after.keys() - yours} == {name: after[name] for name in after.keys() - yours}
+    assert after.keys() == fresh.keys()
+    assert "src/my_service/tasks.py is new, and yours to change." in messages
+
+
+# The steps of the others are nothing but to queue a job.
+@pytest.mark.parametrize("framework", marked(FRAMEWORKS, ["django"]))
+def test_service_uses_its_new_jobs(framework, make, user_env, use_engine):
+    """By the steps of docs/jobs.md."""
+    engine("stand-ins", "postgres:17")
+    updated = make(PRESENT, framework=framework, database="postgresql")
+    updated.update(JOBS_ADDED)
+    service = Service(updated.folder, {**os.environ, **user_env})
+    if framework == "django":
+        assert 'add `"procrastinate.contrib.django"` to `INSTALLED_APPS`' in updated.text("docs/jobs.md")
+        settings = service.folder / "src/my_service/settings.py"
+        edit(settings, (r'    "django.contrib.staticfiles",\n', r'\g<0>    "procrastinate.contrib.django",\n'))
+    service.run("uv sync")
 
     service.run("uv run poe check")

@@ -14,8 +14,12 @@ OTHER_ANSWERS = {
     "base_image": "registry.example.com/base/debian:13.2",
     "python_version": "3.11",
     "database": "postgresql",
+    "jobs": "procrastinate",
     "build_image": "registry.example.com/python-build:trixie",
 }
+
+# What an answer needs besides.
+NEEDED = {"jobs": ["--data=database=postgresql"]}
 
 # Their answers replace one another, so that each changes a service. test_untouched.py shows that services keep theirs.
 REPLACING = {"settings_library"}
@@ -57,7 +61,7 @@ def changed_by_questions(
             found.append(f"{name}: give another answer than its default in OTHER_ANSWERS")
             continue
         by_default = by_default or changes()
-        if any(not by_default <= changes(f"--data={name}={answer}") for answer in others):
+        if any(not by_default <= changes(f"--data={name}={answer}", *NEEDED.get(name, [])) for answer in others):
             found.append(f"{name}: its default changes services")
     return found
 
