@@ -15,7 +15,7 @@ engine = create_async_engine(
     pool_size=pool_size(),
     max_overflow=0,
     # Seconds to wait until a request returns one.
-    pool_timeout=2,
+    pool_timeout=5,
     # Replace those that the server has closed.
     pool_pre_ping=True,
     # Errors don't show the data of a statement.

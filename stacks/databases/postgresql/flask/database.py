@@ -6,7 +6,7 @@ engine = create_engine(
     pool_size=int(os.environ.get("WEB_THREADS", "{{ stack.threads }}")),
     max_overflow=0,
     # Seconds to wait until a thread returns one.
-    pool_timeout=2,
+    pool_timeout=5,
     # Replace those that the server has closed.
     pool_pre_ping=True,
     # Errors don't show the data of a statement.
