@@ -322,7 +322,9 @@ def wait_for_lines(service: Service, container: str, times: int, **values: str) 
     """Wait until the log of a container of Compose has lines with these values, and return them."""
     deadline = time.monotonic() + 30
     while True:
-        lines = map(json.loads, run(f"docker compose logs --no-log-prefix {container}", service).splitlines())
+        log = run(f"docker compose logs --no-log-prefix {container}", service)
+        # Compose puts a control sequence before each line.
+        lines = map(json.loads, re.findall(r"{.*}", log))
         found = [line for line in lines if values.items() <= line.items()]
         if len(found) >= times:
             return found
