@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from history import FIRST_AND_LAST
 from offered import marked
 from recipes import follow, sections
 from support import Service, edit, engine
@@ -12,12 +11,12 @@ from updating import PRESENT, owners
 ADDED = "--data=database=postgresql"
 JOBS_ADDED = "--data=jobs=procrastinate"
 FRAMEWORKS = ["flask", "django", "fastapi"]
-# The first release with each framework's present files.
-LAST = FIRST_AND_LAST[-1]
+# The last release that asks for neither.
+BEFORE = "0.6.0"
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("release", marked([LAST, PRESENT], [LAST]))
+@pytest.mark.parametrize("release", marked([BEFORE, PRESENT], [BEFORE]))
 def test_database_is_added(framework, release, make, original):
     service = make(release, framework=framework)
     before = service.files()
@@ -35,7 +34,7 @@ def test_database_is_added(framework, release, make, original):
 
 
 def test_another_update_does_not_bring_back_a_deleted_example(make):
-    service = make(LAST)
+    service = make(BEFORE)
     service.update(ADDED)
     for name in ("notes", "models"):
         (service.folder / f"src/my_service/{name}.py").unlink()
@@ -48,7 +47,7 @@ def test_another_update_does_not_bring_back_a_deleted_example(make):
 
 @pytest.mark.parametrize("models", ["models.py", "models/__init__.py"])
 def test_example_stays_out_of_a_service_with_models(models, make):
-    service = make(LAST, framework="django")
+    service = make(BEFORE, framework="django")
     own = service.folder / "src/my_service" / models
     own.parent.mkdir(exist_ok=True)
     own.write_text("# Ours\n", encoding="utf-8")
@@ -65,7 +64,7 @@ def test_example_stays_out_of_a_service_with_models(models, make):
 def test_service_uses_its_new_database(framework, make, user_env, use_engine):
     """By the steps of docs/database.md. Its tests start a database from this machine's packages, or in a container."""
     engine("stand-ins", "postgres:17")
-    updated = make(LAST, framework=framework)
+    updated = make(BEFORE, framework=framework)
     updated.update(ADDED)
     service = Service(updated.folder, {**os.environ, **user_env})
 
