@@ -17,7 +17,7 @@ LONGEST = 240  # seconds
 # What the worker states: a worker is considered dead after 30 seconds, and looked for every 10.
 RESCUED_WITHIN = 45
 
-# A task that notes when it begins and ends, and one that queues it.
+# A task that notes when it begins and ends, one that queues it, and one that happens each second.
 TASKS = {
     "flask": """
 def note(number: int, event: str) -> None:
@@ -37,6 +37,12 @@ def record(number: int) -> None:
 def queue(number: int) -> None:
     with Session.begin() as session:
         jobs.defer(session, record, number=number)
+
+
+@app.periodic(cron="* * * * * *")
+@app.task
+def tick(timestamp: int) -> None:
+    note(timestamp, "ticks")
 """,
     "fastapi": """
 async def note(number: int, event: str) -> None:
@@ -56,6 +62,12 @@ async def record(number: int) -> None:
 async def queue(number: int) -> None:
     async with Session.begin() as session:
         await jobs.defer(session, record, number=number)
+
+
+@app.periodic(cron="* * * * * *")
+@app.task
+async def tick(timestamp: int) -> None:
+    await note(timestamp, "ticks")
 """,
     "django": """
 def note(number: int, event: str) -> None:
@@ -74,6 +86,12 @@ def record(number: int) -> None:
 def queue(number: int) -> None:
     with transaction.atomic():
         jobs.defer(record, number=number)
+
+
+@app.periodic(cron="* * * * * *")
+@app.task
+def tick(timestamp: int) -> None:
+    note(timestamp, "ticks")
 """,
 }
 IMPORTS = {
@@ -137,7 +155,12 @@ def test_stopped_workers_do_each_job_once(workers: Workers, database: Database):
     wait_for(lambda: not unfinished(database))
 
     assert stops >= 3
-    assert runs(database) == {event: Counter(range(1, JOBS + 11)) for event in ("begins", "ends")}
+    each_once = Counter(range(1, JOBS + 11))
+    found = runs(database)
+    assert (found["begins"], found["ends"]) == (each_once, each_once)
+    # On a schedule, too, each happens once, however many workers there are.
+    assert len(found["ticks"]) > stops
+    assert {*found["ticks"].values()} == {1}
 
 
 def test_jobs_of_killed_workers_are_done_again(workers: Workers, database: Database):
@@ -188,12 +211,14 @@ def queue(database: Database, task: str, number: int, first: int = 1) -> None:
 
 def unfinished(database: Database) -> list[str]:
     """Return the jobs that aren't done."""
-    return database.execute("SELECT id, status, task_name FROM procrastinate_jobs WHERE task_name <> 'rescue'")
+    return database.execute(
+        "SELECT id, status, task_name FROM procrastinate_jobs WHERE task_name <> 'rescue' AND task_name NOT LIKE '%tick'"
+    )
 
 
 def runs(database: Database) -> dict[str, Counter[int]]:
     """Return how often each job began and ended."""
-    found: dict[str, Counter[int]] = {"begins": Counter(), "ends": Counter()}
+    found: dict[str, Counter[int]] = {"begins": Counter(), "ends": Counter(), "ticks": Counter()}
     for row in database.execute("SELECT number, event FROM runs"):
         number, event = re.fullmatch(r"(\d+)\|(\w+)", row).groups()
         found[event][int(number)] += 1
