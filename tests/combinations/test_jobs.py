@@ -118,9 +118,10 @@ class Workers:
         return container
 
     def replace(self, *end: str) -> None:
-        """End the older one with a command of the engine's client, when it has done some jobs, and start another."""
+        """End the older one with a command of the engine's client, when some more jobs are done, and start another."""
         older = self.running.pop(0)
-        wait_for(lambda: docker("logs", older).count('"event": "job"') >= 20)
+        before = runs(self.database)["ends"].total()
+        wait_for(lambda: runs(self.database)["ends"].total() >= min(before + 20, JOBS))
         docker(*end, older)
         if end[0] == "stop":
             assert json.loads(docker("inspect", older))[0]["State"]["ExitCode"] == 0
