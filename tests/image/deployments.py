@@ -82,6 +82,8 @@ class Load:
     stopped: bool = False
     answers: list[tuple[float, float, str, int | str, int]] = field(default_factory=list)
     """Start and duration in seconds, kind, status or error, and the number of a note that was written."""
+    in_use: dict[int, str] = field(default_factory=dict)
+    """The host that each client uses."""
 
     @classmethod
     @contextmanager
@@ -90,7 +92,7 @@ class Load:
         load = cls(host)
         kinds = [*(CLIENTS // 2 * ["write", "read"]), "/readyz", "/livez"]
         with ThreadPoolExecutor(len(kinds)) as threads:
-            clients = [threads.submit(load._go, kind) for kind in kinds]
+            clients = [threads.submit(load._go, number, kind) for number, kind in enumerate(kinds)]
             try:
                 yield load
             finally:
@@ -98,13 +100,20 @@ class Load:
         for client in clients:
             client.result()
 
-    def _go(self, kind: str) -> None:
+    def route_to(self, host: str) -> None:
+        """Let the clients use another host, and wait until none uses the one before."""
+        before, self.host = self.host, host
+        while before in self.in_use.values():
+            time.sleep(0.05)
+
+    def _go(self, number: int, kind: str) -> None:
         probe = kind.startswith("/")
         while not self.stopped:
             started = time.monotonic()
             written = 0
+            self.in_use[number] = host = self.host
             try:
-                status, page = fetch(self.host, kind if probe else "/notes", NOTE if kind == "write" else None)
+                status, page = fetch(host, kind if probe else "/notes", NOTE if kind == "write" else None)
                 written = page["id"] if status == 201 else 0
             except OSError as error:
                 status = repr(error)
