@@ -103,7 +103,9 @@ class Load:
     def route_to(self, host: str) -> None:
         """Let the clients use another host, and wait until none uses the one before."""
         before, self.host = self.host, host
+        deadline = time.monotonic() + 60
         while before in self.in_use.values():
+            assert time.monotonic() < deadline, f"a client still uses {before}"
             time.sleep(0.05)
 
     def _go(self, number: int, kind: str) -> None:
