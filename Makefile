@@ -32,7 +32,7 @@ session:
 test:
 	@tools/run ruff check
 	@tools/run ruff format --check
-	@tools/run shellcheck tools/run tools/engine/* .ci/run
+	@tools/run shellcheck tools/run tools/engine/* tools/cluster/*.sh .ci/run
 	@tools/run pytest --numprocesses 3 --durations 10 --junitxml .pytest_cache/results.xml $(ARGS)
 
 test-all:

@@ -59,12 +59,12 @@ ubuntu_keyring() {
 }
 
 # Fetch the package lists of a suite; print the path of the apt configuration that uses them.
-lists() { # SUITE
-  [[ $# == 1 ]] || usage
+lists() { # SUITE deb|deb-src
+  [[ $# == 1 || ${2:-} == deb-src ]] || usage
   check_system
-  local dir=$HOME_DIR/lists/$1
+  local dir=$HOME_DIR/lists/$1${2:+-sources}
   mkdir -p "$dir"/{archives,lists}/partial
-  sources "$1" >"$dir/sources.list"
+  sources "$1" | sed "s/^deb /${2:-deb} /" >"$dir/sources.list"
   touch "$dir/status"
   apt_configuration "$dir" >"$dir/apt.conf"
   LC_ALL=C APT_CONFIG=$dir/apt.conf apt-get update -q --error-on=any >"$dir/update.log" 2>&1 </dev/null ||
@@ -110,6 +110,22 @@ unpack_packages() { # SUITE TARGET PACKAGE...
   mkdir "$target.new"
   for deb in "$dir"/*.deb; do dpkg-deb --extract "$deb" "$target.new"; done
   mv "$target.new" "$target" # renamed last, so that a folder of this name is always complete
+  rm -rf "$dir"
+}
+
+# Unpack a source package into a folder, with Debian's patches.
+unpack_source() { # SUITE TARGET PACKAGE
+  local suite=$1 target=$2 package=$3 conf dir patch
+  conf=$(lists "$suite" deb-src)
+  dir=$(mktemp -d "$HOME_DIR/debs.XXXXXX")
+  (cd "$dir" && LC_ALL=C APT_CONFIG=$conf apt-get source -q --download-only "$package" >log 2>&1 </dev/null) ||
+    die_with_log "$dir/log" "cannot download the source of $package"
+  mkdir -p "$target"
+  tar -C "$target" --strip-components 1 -xf "$dir"/*.orig.tar.*
+  tar -C "$target" -xf "$dir"/*.debian.tar.*
+  grep -v '^#' "$target/debian/patches/series" | while read -r patch; do
+    patch --silent -d "$target" -p 1 <"$target/debian/patches/$patch"
+  done
   rm -rf "$dir"
 }
 

@@ -75,6 +75,7 @@ stop() {
   check_machine
   lock
   stop_process registry
+  if is_running kubernetes; then stop_process kubernetes; remove_cluster_state; fi
   if is_running dockerd || [[ -e /sys/class/net/$BRIDGE ]]; then
     stop_process dockerd
     network down

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Background processes in the private root, each with a PID file and a log below $HOME_DIR.
 
+# $UNSHARE has more options of unshare, such as for a network of its own.
 start_process() { # NAME COMMAND...
   local name=$1
   shift
   cd / # A working directory elsewhere could not be unmounted or deleted.
-  ENGINE_HOME=$HOME_DIR setsid unshare --mount --propagation private --pid --fork --kill-child \
+  # shellcheck disable=SC2086 # a list
+  ENGINE_HOME=$HOME_DIR setsid unshare --mount --propagation private --pid --fork --kill-child ${UNSHARE:-} \
     "$SELF" enter "$HOME_DIR" "$@" >"$HOME_DIR/$name.log" 2>&1 </dev/null 9>&- &
   echo $! >"$HOME_DIR/$name.pid"
   # The new process is a copy of this script until it has started unshare.
