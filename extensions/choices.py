@@ -171,6 +171,20 @@ class Jobs(Extra):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """An orchestrator that the service is deployed to, as its deploy.toml describes it."""
+
+    label: str
+    """Its text in the menu."""
+    plumbing: Sequence[str] = ()
+    """Modules that the template owns, with their tests, in a service with a database."""
+    owned: Sequence[str] = ()
+    """Files that only a copy writes."""
+    seconds: Mapping[str, int]
+    """What its manifests are computed from: pause, request, job, spare."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Expectations:
     """What the tests of the container expect of a server: see template/tests/container/."""
 
@@ -220,6 +234,10 @@ class Server:
     """The command of the task `serve`, for a framework without a development server."""
     threads: int | None = None
     """The default of WEB_THREADS: concurrent requests of a WSGI worker."""
+    draining: str = "header"
+    """How clients are told not to send another request on their connection, before a stop: by the application's header,
+    by the server's configuration ("server"), or not at all, if each connection ends after its response ("").
+    """
     max_rss: bool = False
     """Whether it replaces a worker that uses more memory than WEB_MAX_RSS."""
     reads_chunked: bool = False
@@ -231,7 +249,7 @@ class Server:
     tests: Expectations
 
 
-Row = TypeVar("Row", Platform, Framework, Settings, Database, Jobs, Server)
+Row = TypeVar("Row", Platform, Framework, Settings, Database, Jobs, Deployment, Server)
 
 
 def read(kind: type[Row], data: Mapping[str, Any], file: Path) -> Row:
@@ -283,6 +301,10 @@ JOBS = {
     file.parent.name: read(Jobs, tomllib.loads(file.read_text(encoding="utf-8")), file)
     for file in FOLDER.glob("jobs/*/jobs.toml")
 }
+DEPLOYMENTS = {
+    file.parent.name: read(Deployment, tomllib.loads(file.read_text(encoding="utf-8")), file)
+    for file in FOLDER.glob("deploy/*/deploy.toml")
+}
 NONE = "none"
 
 
@@ -314,6 +336,11 @@ def jobs_choices(framework: str) -> dict[str, str]:
     return {"None": NONE} | {jobs.label: key for key, jobs in JOBS.items() if framework in jobs.frameworks}
 
 
+def deploy_choices() -> dict[str, str]:
+    """Return the choices for the deployment, by label."""
+    return {"None": NONE} | {deployment.label: key for key, deployment in DEPLOYMENTS.items()}
+
+
 def settings_choices(framework: str) -> Sequence[str]:
     """Return the libraries that can read the settings of a service with this framework."""
     return FRAMEWORKS[framework].settings
@@ -334,6 +361,7 @@ def make_stack(
     settings_library: str = "",
     database: str = NONE,
     jobs: str = NONE,
+    deploy: str = NONE,
 ) -> dict[str, object]:
     """Return all that the template needs about what was chosen."""
     chosen = PLATFORMS.get(platform)
@@ -345,6 +373,8 @@ def make_stack(
     interface, orm = framework_.interface, framework_.orm
     extras = [extra for extra in (DATABASES.get(database), JOBS.get(jobs)) if extra]
     uses = [extra.use(framework) for extra in extras]
+    deployment = DEPLOYMENTS.get(deploy)
+    seconds = deployment.seconds if deployment else {}
 
     def collect(rows: Sequence[Extra] | Sequence[Use], attribute: str) -> list[str]:
         return [item for row in rows for item in getattr(row, attribute)]
@@ -379,19 +409,28 @@ def make_stack(
         "threads": server_.threads if interface == "wsgi" else None,
         # A worker that serves one request at a time waits more than it computes: docs/evidence/workers.md.
         "workers_per_cpu": 4 if interface == "wsgi" and server_.threads == 1 else 2,
-        "owned": [fill(file) for file in (f"src/{PACKAGE}/__init__.py", *framework_.owned, *collect(uses, "owned"))],
+        "owned": [
+            fill(file)
+            for file in (
+                f"src/{PACKAGE}/__init__.py",
+                *framework_.owned,
+                *collect(uses, "owned"),
+                *(deployment.owned if deployment else ()),
+            )
+        ],
         "plumbing": sorted(
             (
                 *PLUMBING,
                 *settings.plumbing,
                 *collect(uses, "plumbing"),
+                *(deployment.plumbing if deployment and database in DATABASES else ()),
                 *(["hosts"] if f"src/{PACKAGE}/hosts.py" in framework_.shared else []),
             )
         ),
         "files": [
             {"path": fill(path), "source": source}
             for path, source in sorted(
-                files(framework_, framework, server_, server, settings_library, database, jobs).items()
+                files(framework_, framework, server_, server, settings_library, database, jobs, deploy).items()
             )
         ],
         "framework": {
@@ -427,6 +466,15 @@ def make_stack(
             "folder": f"stacks/jobs/{jobs}",
             "orm_folder": f"stacks/jobs/{jobs}/{orm}",
             "framework_folder": f"stacks/jobs/{jobs}/{framework}",
+        },
+        "deploy": {
+            "name": deploy if deployment else "",
+            "folder": f"stacks/deploy/{deploy}",
+            "orm_folder": f"stacks/deploy/{deploy}/{orm}",
+            "draining": server_.draining if deployment else "",
+            "seconds": seconds,
+            "grace": sum(seconds.get(name, 0) for name in ("pause", "request", "spare")),
+            "worker_grace": sum(seconds.get(name, 0) for name in ("job", "spare")),
         },
         "settings": {
             "folder": f"stacks/settings/{settings_library}",
@@ -478,6 +526,7 @@ def files(
     settings_name: str,
     database: str,
     jobs: str,
+    deploy: str,
 ) -> dict[str, str]:
     """Return the path and the source of each file that the choices add to a service."""
     found = {path: f"stacks/shared/{path}" for path in (*framework.shared, *server.shared)}
@@ -490,6 +539,9 @@ def files(
         f"databases/{database}/{framework_name}",
         f"jobs/{jobs}",
         f"jobs/{jobs}/{framework_name}",
+        f"deploy/{deploy}",
+        *([f"deploy/{deploy}/database"] if database in DATABASES else []),
+        *([f"deploy/{deploy}/jobs"] if jobs in JOBS else []),
         f"servers/{server_name}",
     ):
         folder = FOLDER / choice / "files"
@@ -560,6 +612,7 @@ class ChoicesExtension(Extension):
             settings_choices=settings_choices,
             database_choices=database_choices,
             jobs_choices=jobs_choices,
+            deploy_choices=deploy_choices,
             pythons=PYTHONS,
         )
         environment.filters["check_framework"] = check_framework

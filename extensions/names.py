@@ -115,6 +115,11 @@ DEPENDENCIES = {
     "whitenoise": ("whitenoise",),
 }
 
+# What YAML reads as a truth value or as nothing.
+YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+# Of 63 characters, for objects of Kubernetes: pods have suffixes of up to 17 characters, "-migrate" has 8.
+MAX_OBJECT_NAME = 40
+
 
 def _required_by_choices() -> dict[str, tuple[str, ...]]:
     """Return the distributions that stacks/ requires, each with the module of the same name."""
@@ -123,7 +128,7 @@ def _required_by_choices() -> dict[str, tuple[str, ...]]:
         choice = tomllib.loads(file.read_text(encoding="utf-8"))
         uses = choice.get("frameworks", {}).values()
         added = [requirement for use in uses for requirement in use.get("requirements", ())]
-        for requirement in (*choice["requirements"], *choice.get("dev_requirements", ()), *added):
+        for requirement in (*choice.get("requirements", ()), *choice.get("dev_requirements", ()), *added):
             name = re.match(r"[\w-]+", requirement)[0].lower()
             found[name] = (name.replace("-", "_"),)
     return found
@@ -190,6 +195,16 @@ def package_name(title: object, maximum: int = MAX_NAME) -> str:
         name = f"app_{name}"
     name = _shortened(name, "_", maximum)
     return f"{name}_app" if _package_reserved_because(name) else name
+
+
+def object_name(name: str) -> str:
+    """Return a name for objects of Kubernetes: a DNS label that begins with a letter, with room for suffixes.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#rfc-1035-label-names
+    """
+    if not name[0].isalpha() or name in YAML_WORDS:
+        name = f"app-{name}"
+    return _shortened(name, "-", MAX_OBJECT_NAME)
 
 
 def check_project_name(value: object) -> str:
@@ -396,6 +411,7 @@ class NamesExtension(Extension):
         super().__init__(environment)
         environment.filters["distribution_name"] = distribution_name
         environment.filters["package_name"] = package_name
+        environment.filters["object_name"] = object_name
         environment.filters["suitable"] = suitable
         environment.filters["check_line"] = check_line
         environment.filters["check_renaming"] = check_renaming

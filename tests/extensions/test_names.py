@@ -400,3 +400,18 @@ def test_invalid_base_image_is_refused_with_an_example(image):
 
 def test_base_image_needs_a_tag():
     assert names.check_base_image("debian").endswith('"debian" isn\'t an image with a tag.')
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("my-service", "my-service"),
+        ("1984", "app-1984"),
+        ("1e3", "app-1e3"),
+        ("no", "app-no"),
+        ("a" * 60, "a" * 40),
+        ("orders-and-invoices-of-the-northern-branch-office", "orders-and-invoices-of-the-northern"),
+    ],
+)
+def test_objects_of_kubernetes_have_valid_names(name, expected):
+    assert names.object_name(name) == expected

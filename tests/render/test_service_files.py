@@ -119,6 +119,23 @@ OF_JOBS = [
     "tests/test_tasks.py",
     "tests/test_worker.py",
 ]
+ON_KUBERNETES = [
+    "deploy/kubernetes/base/autoscaler.yaml",
+    "deploy/kubernetes/base/disruption.yaml",
+    "deploy/kubernetes/base/kustomization.yaml",
+    "deploy/kubernetes/base/namespace.yaml",
+    "deploy/kubernetes/base/network.yaml",
+    "deploy/kubernetes/base/web.yaml",
+    "deploy/kubernetes/overlays/production/kustomization.yaml",
+    "deploy/kubernetes/overlays/staging/kustomization.yaml",
+    "docs/kubernetes.md",
+]
+ON_KUBERNETES_WITH_JOBS = [
+    "deploy/kubernetes/base/migrate.yaml",
+    "deploy/kubernetes/base/worker.yaml",
+    "src/my_service/migrated.py",
+    "tests/test_migrated.py",
+]
 WITH_JOBS = {"database": "postgresql", "jobs": "procrastinate"}
 MIGRATIONS = {
     "django": [
@@ -174,6 +191,8 @@ def test_a_service_has_exactly_the_expected_files(render, framework, server):
     assert sorted(with_database) == sorted(expected)
     with_jobs = files(render(framework=framework, server=server, **WITH_JOBS))
     assert sorted(with_jobs) == sorted([*expected, *OF_JOBS])
+    everything = files(render(framework=framework, server=server, deploy="kubernetes", **WITH_JOBS))
+    assert sorted(everything) == sorted([*expected, *OF_JOBS, *ON_KUBERNETES, *ON_KUBERNETES_WITH_JOBS])
 
 
 def test_only_a_service_with_jobs_mentions_them(render):

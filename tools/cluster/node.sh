@@ -46,7 +46,7 @@ control_plane() {
     --advertise-address "$NET.0.2" --bind-address "$NET.0.2" --secure-port 6443 --cert-dir keys \
     --token-auth-file tokens.csv --authorization-mode Node,RBAC --enable-admission-plugins PodSecurityPolicy \
     --service-account-key-file service-accounts.key --service-account-signing-key-file service-accounts.key \
-    --service-account-issuer https://kubernetes --allow-privileged=true
+    --service-account-issuer https://kubernetes --allow-privileged=true --kubelet-preferred-address-types InternalIP
   wait_for kubectl get --raw /readyz
   run controller-manager kube-controller-manager --kubeconfig kubeconfig --use-service-account-credentials \
     --service-account-private-key-file service-accounts.key --root-ca-file keys/apiserver.crt \
