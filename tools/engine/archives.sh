@@ -113,19 +113,15 @@ unpack_packages() { # SUITE TARGET PACKAGE...
   rm -rf "$dir"
 }
 
-# Unpack a source package into a folder, with Debian's patches.
+# Unpack a source package into a folder, as upstream released it.
 unpack_source() { # SUITE TARGET PACKAGE
-  local suite=$1 target=$2 package=$3 conf dir patch
+  local suite=$1 target=$2 package=$3 conf dir
   conf=$(lists "$suite" deb-src)
   dir=$(mktemp -d "$HOME_DIR/debs.XXXXXX")
   (cd "$dir" && LC_ALL=C APT_CONFIG=$conf apt-get source -q --download-only "$package" >log 2>&1 </dev/null) ||
     die_with_log "$dir/log" "cannot download the source of $package"
   mkdir -p "$target"
   tar -C "$target" --strip-components 1 -xf "$dir"/*.orig.tar.*
-  tar -C "$target" -xf "$dir"/*.debian.tar.*
-  grep -v '^#' "$target/debian/patches/series" | while read -r patch; do
-    patch --silent -d "$target" -p 1 <"$target/debian/patches/$patch"
-  done
   rm -rf "$dir"
 }
 

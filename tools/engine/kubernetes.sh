@@ -8,6 +8,8 @@ KUBERNETES=$HOME_DIR/kubernetes
 CLUSTER_NET=10.$((HOME_ID % 50 + 200))
 GO=golang-1.19
 CGROUP=kube$HOME_ID
+# What the source package has; its archive doesn't say so.
+KUBERNETES_VERSION=1.20.2
 COMPONENTS="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl"
 
 cluster() { # build|start|stop|config|load IMAGE...
@@ -49,7 +51,7 @@ build_components() ( # FOLDER
   export GOROOT=$1/go/usr/lib/go-1.19 GOPATH=$1 GOCACHE=$1/cache GO111MODULE=off CGO_ENABLED=0 GOPROXY=off
   export PATH=$GOROOT/bin:$PATH
   cd "$1/src/k8s.io/kubernetes"
-  version=$(sed -n 's/^kubernetes (.*really\([0-9.]*\)-.*/\1/p;q' debian/changelog)
+  version=$KUBERNETES_VERSION
   mkdir "$1/bin"
   # What upstream's Makefile generates, and its archive lacks.
   go build -o "$1/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
