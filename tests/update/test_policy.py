@@ -15,6 +15,7 @@ OTHER_ANSWERS = {
     "python_version": "3.11",
     "database": "postgresql",
     "jobs": "procrastinate",
+    "deploy": "kubernetes",
     "build_image": "registry.example.com/python-build:trixie",
 }
 
