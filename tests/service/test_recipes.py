@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from offered import marked
 from recipes import CHECKS, commands, follow, recipes_of, run
 from support import Service, readme_command
 
@@ -51,7 +52,8 @@ def make(template_clone, user_env, tmp_path) -> Callable[[str], Service]:
 
 
 # One after the other in the same service, so that they also work together.
-@pytest.mark.parametrize("framework", RECIPES)
+# Those of FastAPI are followed in tests/image/ with every change.
+@pytest.mark.parametrize("framework", marked(RECIPES, ["flask", "django"]))
 def test_recipes_work_one_after_the_other(framework, make):
     service = make(framework)
     if framework == "django":

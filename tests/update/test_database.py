@@ -60,7 +60,7 @@ def test_example_stays_out_of_a_service_with_models(models, make):
     assert (service.folder / "src/my_service/migrate.py").exists()
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", marked(FRAMEWORKS, ["fastapi"]))
 def test_service_uses_its_new_database(framework, make, user_env, use_engine):
     """By the steps of docs/database.md. Its tests start a database from this machine's packages, or in a container."""
     engine("stand-ins", "postgres:17")
