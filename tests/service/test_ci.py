@@ -499,7 +499,9 @@ def test_a_conflict_fails_the_job_names_the_files_and_pushes_nothing(forge, proj
 @pytest.mark.parametrize("forge", SLOW_ON_GITLAB)
 def test_failing_tests_are_proposed_as_such_and_fail_the_job(forge, project):
     service = project(forge)
-    release(service.template, NEW, ("stacks/interfaces/wsgi/files/src/{{ package_name }}/access.py.jinja", "import os\n"))
+    release(
+        service.template, NEW, ("stacks/interfaces/wsgi/files/src/{{ package_name }}/access.py.jinja", "import os\n")
+    )
 
     status, output = service.update()
 
