@@ -1,6 +1,7 @@
 """A Kubernetes cluster, a service that is deployed to it by its own manifests, and clients in a pod beside it."""
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,28 +18,44 @@ LOAD = Path(__file__).with_name("load.py")
 CLIENTS = 8
 REPLICAS = 3
 
-# What a cluster of Kubernetes 1.20 with two CPUs doesn't know, or doesn't have.
+# What fits on a node with two CPUs.
 PATCHES: dict[str, list[dict[str, object]]] = {
-    "HorizontalPodAutoscaler": [
-        {"op": "replace", "path": "/apiVersion", "value": "autoscaling/v2beta2"},
-        {"op": "replace", "path": "/spec/minReplicas", "value": REPLICAS},
+    "HorizontalPodAutoscaler": [{"op": "replace", "path": "/spec/minReplicas", "value": REPLICAS}],
+    "PodDisruptionBudget": [],
+    "Deployment": [
+        {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "50m"},
     ],
+}
+# What Kubernetes 1.20 doesn't know.
+OLD: dict[str, list[dict[str, object]]] = {
+    "HorizontalPodAutoscaler": [{"op": "replace", "path": "/apiVersion", "value": "autoscaling/v2beta2"}],
     "PodDisruptionBudget": [
         {"op": "replace", "path": "/apiVersion", "value": "policy/v1beta1"},
         {"op": "remove", "path": "/spec/unhealthyPodEvictionPolicy"},
     ],
-    "Deployment": [
-        {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "50m"},
-    ],
+    "Deployment": [],
 }
 
 
 @dataclass
 class Namespace:
-    """A namespace in which pods have to keep to the restricted policy."""
+    """A namespace in which pods have to keep to the restricted standard, unless it is privileged."""
 
     name: str
     kubeconfig: str
+
+    def create(self, privileged: bool = False) -> None:
+        """Create it, for a cluster of today and for one with a PodSecurityPolicy."""
+        self.kubectl("create", "namespace", self.name)
+        standard = "privileged" if privileged else "restricted"
+        self.kubectl("label", "namespace", self.name, f"pod-security.kubernetes.io/enforce={standard}")
+        group = f"--group=system:serviceaccounts:{self.name}"
+        self.kubectl("create", "rolebinding", standard, f"--clusterrole={standard}", group)
+
+    def is_old(self) -> bool:
+        """Return whether the cluster is older than what the manifests need."""
+        version = json.loads(self.kubectl("get", "--raw=/version"))
+        return (int(version["major"]), int(re.match(r"\d+", version["minor"])[0])) < (1, 27)
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Run kubectl in this namespace; return its output, which the failure shows."""
@@ -88,14 +105,17 @@ class Deployed:
     def apply(self, reference: str, *more: dict[str, object]) -> None:
         """Deploy an image, as docs/kubernetes.md tells, with further patches of the Deployments."""
         name, _, digest = reference.partition("@")
-        patches = {**PATCHES, "Deployment": [*PATCHES["Deployment"], *more]}
+        patches = {kind: [*OLD[kind], *patch] if self.namespace.is_old() else patch for kind, patch in PATCHES.items()}
+        patches["Deployment"] = [*patches["Deployment"], *more]
         kustomization = {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "namespace": self.namespace.name,
             "resources": ["../production"],
             "images": [{"name": NAME, "newName": name, "digest": digest}],
-            "patches": [{"target": {"kind": kind}, "patch": yaml.safe_dump(patch)} for kind, patch in patches.items()],
+            "patches": [
+                {"target": {"kind": kind}, "patch": yaml.safe_dump(patch)} for kind, patch in patches.items() if patch
+            ],
         }
         self.overlay.mkdir(exist_ok=True)
         (self.overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
@@ -126,7 +146,7 @@ class Deployed:
         # The container may end before the command in it does.
         self.namespace.kubectl("exec", "load", "--", "touch", "/tmp/stop", check=False)
         wait_for(
-            lambda: self.namespace.get("pod", "load")["status"]["phase"] in ("Succeeded", "Failed"), 300, self.describe
+            lambda: self.namespace.get("pod", "load")["status"]["phase"] in ("Succeeded", "Failed"), 600, self.describe
         )
         report |= json.loads(self.namespace.kubectl("logs", "load").splitlines()[-1])
         print(report)

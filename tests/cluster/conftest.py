@@ -46,16 +46,14 @@ def load_image(kubeconfig: str) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def namespace_for(kubeconfig: str) -> Iterator[Callable[[], Namespace]]:
-    """Return a function that makes a namespace, in which pods have to keep to the restricted policy."""
+def namespace_for(kubeconfig: str) -> Iterator[Callable[..., Namespace]]:
+    """Return a function that makes a namespace."""
     made = []
 
-    def make() -> Namespace:
+    def make(privileged: bool = False) -> Namespace:
         namespace = Namespace(f"test-{uuid4().hex[:8]}", kubeconfig)
         made.append(namespace)
-        namespace.kubectl("create", "namespace", namespace.name)
-        group = f"--group=system:serviceaccounts:{namespace.name}"
-        namespace.kubectl("create", "rolebinding", "restricted", "--clusterrole=restricted", group)
+        namespace.create(privileged)
         return namespace
 
     yield make
@@ -65,7 +63,7 @@ def namespace_for(kubeconfig: str) -> Iterator[Callable[[], Namespace]]:
 
 @pytest.fixture(scope="session")
 def deploy(
-    scaffold: Callable[..., Service], load_image: Callable[[str], str], namespace_for: Callable[[], Namespace]
+    scaffold: Callable[..., Service], load_image: Callable[[str], str], namespace_for: Callable[..., Namespace]
 ) -> Callable[..., Deployed]:
     """Return a function that makes a service and deploys it, with a secret's values and answers."""
 

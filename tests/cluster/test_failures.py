@@ -42,13 +42,10 @@ def downgrade() -> None:
 
 
 @pytest.fixture(scope="module")
-def database(namespace_for: Callable[[], Namespace], load_image: Callable[[str], str]) -> Iterator[Namespace]:
+def database(namespace_for: Callable[..., Namespace], load_image: Callable[[str], str]) -> Iterator[Namespace]:
     """Run PostgreSQL in a namespace of its own."""
     engine("stand-ins", "postgres:17")
-    namespace = namespace_for()
-    namespace.kubectl(
-        "create", "rolebinding", "privileged", "--clusterrole=privileged", f"--serviceaccount={namespace.name}:default"
-    )
+    namespace = namespace_for(privileged=True)
     labels = {"app": "database"}
     container = {
         "name": "database",

@@ -10,7 +10,7 @@ from offered import marked
 # One for each server; those with every change are the default, and one whose clients keep connections.
 SERVICES = [("flask", "uwsgi"), ("fastapi", "uvicorn"), ("flask", "gunicorn"), ("django", "granian")]
 EVERY_CHANGE = SERVICES[:2]
-SECRET = {"SECRET_KEY": 10 * "secret"}
+SECRET = {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite:////tmp/test.sqlite3"}
 NO_PAUSE = {"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}
 
 
@@ -59,7 +59,11 @@ def evict(deployed: Deployed) -> None:
     namespace = deployed.namespace
     for name in [pod["metadata"]["name"] for pod in namespace.pods()]:
         path = f"/api/v1/namespaces/{namespace.name}/pods/{name}/eviction"
-        body = {"apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": {"name": name}}
+        body = {
+            "apiVersion": "policy/v1beta1" if namespace.is_old() else "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name},
+        }
 
         def evicted(path: str = path, body: dict[str, object] = body) -> bool:
             # Refused while it would disrupt more than one pod.
