@@ -15,6 +15,7 @@ import yaml
 NAME = "my-service"
 AUTHORITY = "my-service.example.com"
 LOAD = Path(__file__).with_name("load.py")
+STOP = "/tmp/stop"
 CLIENTS = 8
 REPLICAS = 3
 
@@ -139,12 +140,12 @@ class Deployed:
         image = self.namespace.get("deployment", NAME)["spec"]["template"]["spec"]["containers"][0]["image"]
         report: dict[str, Any] = {}
         self.namespace.kubectl("delete", "pod", "load", "--ignore-not-found", "--now")
-        arguments = [address, "80", AUTHORITY, str(clients), str(least)]
+        arguments = [address, "80", AUTHORITY, str(clients), str(least), STOP]
         self.namespace.kubectl("apply", "--filename=-", stdin=json.dumps(load_pod(image, arguments)))
         wait_for(lambda: "started" in self.namespace.kubectl("logs", "load", check=False), explain=self.describe)
         yield report
         # The container may end before the command in it does.
-        self.namespace.kubectl("exec", "load", "--", "touch", "/tmp/stop", check=False)
+        self.namespace.kubectl("exec", "load", "--", "touch", STOP, check=False)
         wait_for(
             lambda: self.namespace.get("pod", "load")["status"]["phase"] in ("Succeeded", "Failed"), 600, self.describe
         )

@@ -1,7 +1,7 @@
-"""Clients in a pod of the cluster: python load.py HOST PORT AUTHORITY CLIENTS LEAST.
+"""Clients of a service: python load.py HOST PORT AUTHORITY CLIENTS LEAST [STOP].
 
 Half of the CLIENTS open a connection for each request, the others keep theirs. No request is repeated. They go on until
-/tmp/stop exists and there were LEAST requests of each kind. Prints JSON, for each kind: the number of requests, the failed
+there were LEAST requests of each kind and the file STOP exists. Prints JSON, for each kind: the number of requests, the failed
 ones by reason, and the latencies' 50th and 99th percentile in milliseconds; and the rate of all per second.
 
 It runs on the Python of the service's image, so it imports nothing but the standard library.
@@ -72,13 +72,13 @@ async def client(address: tuple[str, int], authority: str, kind: Kind, keeps: bo
         await asyncio.sleep(PAUSE)
 
 
-async def main(host: str, port: str, authority: str, clients: str, least: str) -> None:
-    """Send requests until the file exists; print the report."""
+async def main(host: str, port: str, authority: str, clients: str, least: str, stop: str = "/") -> None:
+    """Send requests; print the report."""
     kinds = {"new": Kind(), "kept": Kind()}
     started = time.perf_counter()
 
     def going() -> bool:
-        return min(map(len, kinds.values())) < int(least) or not Path("/tmp/stop").exists()
+        return min(map(len, kinds.values())) < int(least) or not Path(stop).exists()
 
     print("started", flush=True)
     await asyncio.gather(

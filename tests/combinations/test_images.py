@@ -3,9 +3,12 @@
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import choices
 import pytest
@@ -35,6 +38,19 @@ REDIRECTS = {
     }
     for scheme in ("http", "https")
 }
+
+# Arguments that make a worker end after so many requests, and what the server logs then. Granian ends those that hold too
+# much memory.
+RECYCLE_AFTER = 200
+RECYCLING = {
+    "uwsgi": (
+        [f"--max-requests={RECYCLE_AFTER}", "--max-requests-delta=50", "--min-worker-lifetime=0"],
+        "Respawned uWSGI worker",
+    ),
+    "gunicorn": ([f"--max-requests={RECYCLE_AFTER}"], "Autorestarting worker"),
+    "uvicorn": ([f"--limit-max-requests={RECYCLE_AFTER}", "--timeout-keep-alive=1"], "Maximum request limit"),
+}
+CLIENTS = Path(__file__).parents[1] / "cluster/load.py"
 
 # A wrapper for the application of any framework: it records accepted requests, and adds a slow page.
 SLOW = {
@@ -93,7 +109,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Test the image of each combination except the default one."""
     combinations = [(platform, *pair) for platform in choices.PLATFORMS for pair in PAIRS]
     combinations.remove(DEFAULT)
-    every_change = WHOLE.values() if metafunc.function is test_stop_under_load_loses_no_request else EVERY_CHANGE
+    under_load = metafunc.function in (test_stop_under_load_loses_no_request, test_recycled_workers_lose_no_request)
+    every_change = WHOLE.values() if under_load else EVERY_CHANGE
+    if metafunc.function is test_recycled_workers_lose_no_request:
+        combinations = [each for each in combinations if each[2] in RECYCLING]
     metafunc.parametrize("combination", marked(combinations, every_change), ids="-".join, indirect=True, scope="module")
 
 
@@ -150,6 +169,27 @@ def test_stop_under_load_loses_no_request(combination, tmp_path):
     assert {status for status, _, _ in results} == {0}
     assert [lost for _, _, lost in results if lost] == []
     assert sum(len(outcomes.answered) for _, outcomes, _ in results) > 5 * len(signals), "there was hardly any load"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_recycled_workers_lose_no_request(combination, workers):
+    arguments, message = RECYCLING[combination.server]
+    settings = [f"--env=WEB_CONCURRENCY={workers}", "--env=ALLOWED_HOSTS=service.example", *combination.needed]
+    service = docker("run", "--detach", *settings, combination.image.name, *arguments).strip()
+    try:
+        ask_until_served(f"http://{address(service)}:8000")
+        least = 10 * RECYCLE_AFTER
+        command = [sys.executable, CLIENTS, address(service), "8000", "service.example", "16", str(least)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+        report = json.loads(output.splitlines()[-1])
+        assert not report["new"]["failed"], report
+        assert not report["kept"]["failed"], report
+        recycled = docker("logs", service).count(message)
+        # Nothing would replace Uvicorn's only worker.
+        assert recycled == 0 if (combination.server, workers) == ("uvicorn", 1) else recycled > 2
+        assert docker("inspect", "--format={{.State.Status}}", service).strip() == "running"
+    finally:
+        docker("rm", "--force", service)
 
 
 def test_forwarded_headers_apply_only_from_the_trusted_proxy(combination, tmp_path):
