@@ -168,11 +168,15 @@ def milliseconds(number: float) -> str:
 
 def log_cost(rates: dict[str, list[float]]) -> str:
     """Describe what the lines for requests cost."""
-    logged, silent = rates["with access log"], rates["without"]
-    ratios = [one / other for one, other in zip(logged, silent, strict=True)]
+
+    def ratio(name: str) -> str:
+        ratios = [one / other for one, other in zip(rates[name], rates["without"], strict=True)]
+        return f"ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}"
+
     return (
-        f"With lines for requests, one worker serves {median(logged):.0f} trivial requests a second; without, "
-        f"{median(silent):.0f}: ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}.\n"
+        f"With lines for requests, one worker serves {median(rates['with access log']):.0f} trivial requests a second; "
+        f"without, {median(rates['without']):.0f}: {ratio('with access log')}. With lines that go to `/dev/null`, "
+        f"{median(rates['unread']):.0f}: {ratio('unread')}. The difference is what the engine takes to read and store them.\n"
     )
 
 

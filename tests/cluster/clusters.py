@@ -134,13 +134,16 @@ class Deployed:
         wait_for(lambda: len(self.namespace.get("pods", selector)["items"]) == len(self.namespace.pods()))
 
     @contextmanager
-    def load(self, least: int, clients: int = CLIENTS) -> Iterator[dict[str, Any]]:
-        """Let clients send requests through the Service; the report is complete at the end of the context."""
-        address = self.namespace.get("service", NAME)["spec"]["clusterIP"]
+    def load(
+        self, least: int, clients: int = CLIENTS, pause: float = 0.005, pod: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Let clients send requests through the Service, or to a pod; the report is complete at the end of the context."""
+        service = self.namespace.get("service", NAME)
+        target = [pod["status"]["podIP"], "8000"] if pod else [service["spec"]["clusterIP"], "80"]
         image = self.namespace.get("deployment", NAME)["spec"]["template"]["spec"]["containers"][0]["image"]
         report: dict[str, Any] = {}
         self.namespace.kubectl("delete", "pod", "load", "--ignore-not-found", "--now")
-        arguments = [address, "80", AUTHORITY, str(clients), str(least), STOP]
+        arguments = [*target, AUTHORITY, str(clients), str(least), STOP, str(pause)]
         self.namespace.kubectl("apply", "--filename=-", stdin=json.dumps(load_pod(image, arguments)))
         wait_for(lambda: "started" in self.namespace.kubectl("logs", "load", check=False), explain=self.describe)
         yield report

@@ -1,7 +1,7 @@
-"""Clients of a service: python load.py HOST PORT AUTHORITY CLIENTS LEAST [STOP].
+"""Clients of a service: python load.py HOST PORT AUTHORITY CLIENTS LEAST [STOP [PAUSE]].
 
 Half of the CLIENTS open a connection for each request, the others keep theirs. No request is repeated. They go on until
-there were LEAST requests of each kind and the file STOP exists. Prints JSON, for each kind: the number of requests, the failed
+there were LEAST requests of each kind and the file STOP exists, with a PAUSE after each, in seconds. Prints JSON, for each kind: the number of requests, the failed
 ones by reason, and the latencies' 50th and 99th percentile in milliseconds; and the rate of all per second.
 
 It runs on the Python of the service's image, so it imports nothing but the standard library.
@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-PAUSE = 0.005  # seconds between two requests of a client
 TIMEOUT = 30
 
 
@@ -43,7 +42,7 @@ async def read_response(reader: asyncio.StreamReader) -> tuple[int, bool]:
     return int(head.split()[1]), headers.get("connection") != "close"
 
 
-async def client(address: tuple[str, int], authority: str, kind: Kind, keeps: bool, going) -> None:
+async def client(address: tuple[str, int], authority: str, kind: Kind, keeps: bool, pause: float, going) -> None:
     """Send requests, one after the other."""
     connection = "keep-alive" if keeps else "close"
     request = f"GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: {connection}\r\n\r\n".encode()
@@ -69,10 +68,12 @@ async def client(address: tuple[str, int], authority: str, kind: Kind, keeps: bo
         if not (keeps and kept) and writer is not None:
             writer.close()
             writer = None
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(pause)
 
 
-async def main(host: str, port: str, authority: str, clients: str, least: str, stop: str = "/") -> None:
+async def main(
+    host: str, port: str, authority: str, clients: str, least: str, stop: str = "/", pause: str = "0.005"
+) -> None:
     """Send requests; print the report."""
     kinds = {"new": Kind(), "kept": Kind()}
     started = time.perf_counter()
@@ -83,7 +84,7 @@ async def main(host: str, port: str, authority: str, clients: str, least: str, s
     print("started", flush=True)
     await asyncio.gather(
         *(
-            client((host, int(port)), authority, kind, name == "kept", going)
+            client((host, int(port)), authority, kind, name == "kept", float(pause), going)
             for name, kind in kinds.items()
             for _ in range(int(clients) // 2)
         )
