@@ -176,7 +176,7 @@ def log_cost(rates: dict[str, list[float]]) -> str:
     return (
         f"With lines for requests, one worker serves {median(rates['with access log']):.0f} trivial requests a second; "
         f"without, {median(rates['without']):.0f}: {ratio('with access log')}. With lines that go to `/dev/null`, "
-        f"{median(rates['unread']):.0f}: {ratio('unread')}. The difference is what the engine takes to read and store them.\n"
+        f"{median(rates['unread']):.0f}: {ratio('unread')}.\n"
     )
 
 
