@@ -141,6 +141,8 @@ def test_pods_outlive_their_database(deployed, database):
             for pod in deployed.namespace.pods(component)
         }
 
+    # The workers are a Deployment of their own.
+    deployed.namespace.kubectl("rollout", "status", f"deployment/{NAME}-worker", "--timeout=180s")
     before = conditions()
     assert all(before.values())
     database.kubectl("exec", "database", "--", "touch", "/tmp/away")
