@@ -1,8 +1,10 @@
 """Clients of a service: python load.py HOST PORT AUTHORITY CLIENTS LEAST [STOP [PAUSE]].
 
 Half of the CLIENTS open a connection for each request, the others keep theirs. No request is repeated. They go on until
-there were LEAST requests of each kind and the file STOP exists, with a PAUSE after each, in seconds. Prints JSON, for each kind: the number of requests, the failed
-ones by reason, and the latencies' 50th and 99th percentile in milliseconds; and the rate of all per second.
+there were LEAST requests of each kind and the file STOP exists, with a PAUSE after each, in seconds.
+
+Prints JSON, for each kind: the number of requests, the failed ones by reason, and the latencies' 50th and 99th percentile in
+milliseconds; and the rate of all per second.
 
 It runs on the Python of the service's image, so it imports nothing but the standard library.
 """

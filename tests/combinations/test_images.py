@@ -47,8 +47,11 @@ RECYCLING = {
         [f"--max-requests={RECYCLE_AFTER}", "--max-requests-delta=50", "--min-worker-lifetime=0"],
         "Respawned uWSGI worker",
     ),
-    "gunicorn": ([f"--max-requests={RECYCLE_AFTER}"], "Autorestarting worker"),
-    "uvicorn": ([f"--limit-max-requests={RECYCLE_AFTER}", "--timeout-keep-alive=1"], "Maximum request limit"),
+    "gunicorn": ([f"--max-requests={RECYCLE_AFTER}", "--max-requests-jitter=50"], "Autorestarting worker"),
+    "uvicorn": (
+        [f"--limit-max-requests={RECYCLE_AFTER}", "--limit-max-requests-jitter=50", "--timeout-keep-alive=1"],
+        "Maximum request limit",
+    ),
 }
 CLIENTS = Path(__file__).parents[1] / "cluster/load.py"
 
