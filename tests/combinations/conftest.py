@@ -53,6 +53,7 @@ def database() -> Iterator[Database]:
         yield server
     finally:
         for container in docker("ps", "--all", "--quiet", f"--filter=network={network}").split():
-            print(docker("logs", container)[-5000:])
+            log = docker("logs", container)
+            print(*[line for line in log.splitlines() if '"level": "error"' in line][:20], log[-3000:], sep="\n")
             docker("rm", "--force", "--volumes", container)
         docker("network", "rm", network)

@@ -79,6 +79,8 @@ class Load:
     """Clients that write and read notes, and probe, until they are stopped; and what they were answered."""
 
     host: str
+    pause: float = 0
+    """Seconds between the requests of a client; probes have 0.1."""
     stopped: bool = False
     answers: list[tuple[float, float, str, int | str, int]] = field(default_factory=list)
     """Start and duration in seconds, kind, status or error, and the number of a note that was written."""
@@ -87,9 +89,9 @@ class Load:
 
     @classmethod
     @contextmanager
-    def on(cls, host: str) -> Iterator[Self]:
+    def on(cls, host: str, pause: float = 0) -> Iterator[Self]:
         """Let clients work until the end of the context."""
-        load = cls(host)
+        load = cls(host, pause)
         kinds = [*(CLIENTS // 2 * ["write", "read"]), "/readyz", "/livez"]
         with ThreadPoolExecutor(len(kinds)) as threads:
             clients = [threads.submit(load._go, number, kind) for number, kind in enumerate(kinds)]
@@ -120,12 +122,15 @@ class Load:
             except OSError as error:
                 status = repr(error)
             self.answers.append((started, time.monotonic() - started, kind, status, written))
-            if probe:
-                time.sleep(0.1)
+            time.sleep(0.1 if probe else self.pause)
 
     def statuses(self, kind: str, since: float = 0, until: float = float("inf")) -> set[int | str]:
         """Return the statuses of requests of a kind that began in a period."""
         return {status for started, _, of, status, _ in self.answers if of == kind and since <= started < until}
+
+    def outcomes(self) -> set[tuple[str, int | str]]:
+        """Return each kind of request with each of its statuses."""
+        return {(kind, status) for _, _, kind, status, _ in self.answers}
 
     def wait_for(self, number: int) -> None:
         """Wait until there are this many more answers."""
