@@ -1,5 +1,6 @@
 """Rate and latency of the servers, each with its defaults, with and without a reverse proxy."""
 
+import json
 import re
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 from common import base_images, build, docker, scaffold
 from images import DOCKERFILES, FROM_SOURCE, GUNICORN, WHEEL
@@ -32,12 +34,29 @@ request = function()
   return wrk.format(nil, count % 20 == 0 and "/slow" or "/")
 end
 """
-# The access log's share: the same image, with lines that the engine stores, with lines that nobody reads, without lines.
-LOGS = {
-    "with access log": ("INFO", []),
-    "unread": ("INFO", ["-c", "exec /docker-entrypoint.sh >/dev/null"]),
-    "without": ("WARNING", []),
-}
+# The access log's share: the same image with lines for requests, and without.
+LOGS = {"with access log": "INFO", "without": "WARNING"}
+# The same without a server, in one process: seconds for a request with its line, and without.
+IN_PROCESS = """
+import json, logging, sys, time
+from wsgiref.util import setup_testing_defaults
+from my_service.wsgi import application
+
+environ = {"REMOTE_ADDR": "10.0.0.1", "HTTP_USER_AGENT": "wrk"}
+setup_testing_defaults(environ)
+
+def seconds(level, requests=500):
+    logging.getLogger("my_service.access").setLevel(level)
+    started = time.perf_counter()
+    for _ in range(requests):
+        response = application(dict(environ), lambda *_: None)
+        b"".join(response)
+        response.close()
+    return (time.perf_counter() - started) / requests
+
+seconds("INFO")
+json.dump([(seconds("INFO"), seconds("WARNING")) for _ in range(20)], sys.stderr)
+"""
 
 # Pages for any framework: /work is realistic (it waits 20 ms, as for a database, computes a little and responds with
 # JSON), /slow waits 200 ms.
@@ -167,10 +186,15 @@ def images(folder: Path) -> dict[tuple[str, str], str]:
             with (service / ".dockerignore").open("a", encoding="utf-8") as file:
                 file.write("!requirements*.txt\n")
         build(service, tag, *options)
-    (folder / "tools").mkdir()
-    (folder / "tools/Dockerfile").write_text(TOOLS_DOCKERFILE.format(base=base), encoding="utf-8")
-    build(folder / "tools", TOOLS)
+    build_tools(folder / "tools", base)
     return found
+
+
+def build_tools(folder: Path, base: str) -> None:
+    """Build the image of the clients and the proxy."""
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(TOOLS_DOCKERFILE.format(base=base), encoding="utf-8")
+    build(folder, TOOLS)
 
 
 def address(container: str) -> str:
@@ -274,14 +298,19 @@ def measure(folder: Path, rounds: int) -> dict[str, dict]:
     return results
 
 
-def measure_log(rounds: int) -> dict[str, list[float]]:
-    """Return the rates of the default service with and without lines for requests, for each round."""
-    found: dict[str, list[float]] = {name: [] for name in LOGS}
+def measure_log(folder: Path, rounds: int) -> dict[str, list]:
+    """Return the default service's rates with and without lines for requests; and a line's cost in a process, in seconds."""
+    scaffold(folder / "log", project_name="My Service")
+    base, *_ = base_images(folder / "log")
+    build(folder / "log", "log")
+    build_tools(folder / "log-tools", base)
+    found: dict[str, list] = {**{name: [] for name in LOGS}, "in process": []}
     for number in range(rounds):
         for name in sorted(LOGS, reverse=bool(number % 2)):
-            level, command = LOGS[name]
-            options = (f"--env=LOG_LEVEL={level}", "--env=WEB_CONCURRENCY=1", *(["--entrypoint=sh"] if command else []))
-            with running("load-flask-uwsgi", *command, options=options) as host:
+            with running("log", options=(f"--env=LOG_LEVEL={LOGS[name]}", "--env=WEB_CONCURRENCY=1")) as host:
                 found[name].append(wrk(host, 8000, "/", 16)[0])
             say(f"{name}: {found[name][-1]:.0f}/s")
+        command = ["docker", "run", "--rm", "--entrypoint=python", "log", "-c", IN_PROCESS]
+        done = subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        found["in process"].append(median(one - other for one, other in json.loads(done.stderr)))
     return found

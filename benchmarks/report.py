@@ -16,6 +16,11 @@ PAGE, CHART = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
 WORKERS_PAGE, WORKERS_CHART = DOCS / "workers.md", DOCS / "workers.svg"
 START, END = "<!-- made by benchmarks/run.py -->\n", "<!-- end -->\n"
 
+COPYING = """\
+The least that a template can be, one question and one file, shows what is Copier's own. Both are Git repositories on the same
+machine; there is no uv, so no lock. The update is from the release before the last one. Copier renders a service once for a copy
+and three times for an update, and clones the template for each; here each file and each answer is a Jinja template to compile.
+"""
 LOAD = """\
 Rate and latency are those of `/`, a small JSON response, by [wrk](https://github.com/wg/wrk) on the same machine, whose CPUs it
 shares with the service: requests per second, then the 50th and the 99th percentile of the latency, then the ratio to the default
@@ -166,18 +171,31 @@ def milliseconds(number: float) -> str:
     return f"{number:.1f} ms" if number < 10 else f"{number:.0f} ms"
 
 
-def log_cost(rates: dict[str, list[float]]) -> str:
+def log_cost(found: dict[str, list]) -> str:
     """Describe what the lines for requests cost."""
-
-    def ratio(name: str) -> str:
-        ratios = [one / other for one, other in zip(rates[name], rates["without"], strict=True)]
-        return f"ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}"
-
+    rates, bare = found["with access log"], found["without"]
+    ratios = [one / other for one, other in zip(rates, bare, strict=True)]
+    low, cost, high = quantiles([cost * 1e6 for cost in found["in process"]], n=4)
+    request = 1e6 / median(bare)
     return (
-        f"With lines for requests, one worker serves {median(rates['with access log']):.0f} trivial requests a second; "
-        f"without, {median(rates['without']):.0f}: {ratio('with access log')}. With lines that go to `/dev/null`, "
-        f"{median(rates['unread']):.0f}: {ratio('unread')}.\n"
+        f"With lines for requests, one worker serves {median(rates):.0f} trivial requests a second; without, "
+        f"{median(bare):.0f}: ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}. In a process without "
+        f"a server, a line costs {cost:.0f} µs (quartiles {low:.0f} and {high:.0f}), which is {cost / request:.0%} of the "
+        f"{request:.0f} µs that a request takes the worker.\n"
     )
+
+
+def copying_table(found: dict[str, dict[str, list[float]]]) -> str:
+    """Return a table of what Copier's commands take with the template and with a bare one."""
+    lines = ["| command | bare template | template |", "| --- | --- | --- |"]
+    for command, results in found.items():
+        own, bare = results["template"], results["bare"]
+        low, middle, high = quantiles([one / other for one, other in zip(own, bare, strict=True)], n=4)
+        cells = [f"{seconds(median(values))}{spread(min(values), max(values), seconds)}" for values in (bare, own)]
+        lines.append(
+            f"| `copier {command}` | {cells[0]} | {cells[1]}<br>ratio {times(middle)}{spread(low, high, times)} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def workers_table(found: dict[str, list]) -> str:
@@ -271,6 +289,12 @@ def machine(facts: dict) -> str:
     )
 
 
+def processor(found: dict, part: str) -> str:
+    """Name the processor of a part, if it isn't that of the services."""
+    name = found.get("processors", {}).get(part, found["machine"]["processor"])
+    return "" if name == found["machine"]["processor"] else f"Measured on: {name}.\n"
+
+
 def chart(services: dict[str, Results]) -> str:
     """Draw the medians: a row for each measure, a column for each service, a bar for each contender."""
     width, row, top, bar = 860, 158, 40, 17
@@ -324,7 +348,10 @@ def write() -> None:
     if "load" in found:
         text += f"### Rate and latency, behind nginx\n\n{LOAD}\n{load_table(found['load'], 'nginx')}\n"
         text += f"### Rate and latency, without a proxy\n\n{load_table(found['load'], 'direct')}\n"
-        text += f"### The access log\n\n{log_cost(found['log'])}\n"
+    if "log" in found:
+        text += f"### The access log\n\n{log_cost(found['log'])}{processor(found, 'log')}\n"
+    if "copying" in found:
+        text += f"### Copy and update\n\n{COPYING}{processor(found, 'copying')}\n{copying_table(found['copying'])}\n"
     replace(PAGE, text)
     CHART.write_text(chart(services), encoding="utf-8")
     if "workers" not in found:

@@ -9,6 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import copying
 import load
 import report
 import workers
@@ -16,7 +17,7 @@ from common import base_images, describe, docker, engine
 from images import SERVICES, Bench, Service, few
 from machine import say
 
-PARTS = [*SERVICES, "load", "workers"]
+PARTS = [*SERVICES, "load", "log", "workers", "copying"]
 
 
 def main() -> None:
@@ -42,7 +43,10 @@ def measure(rounds: int, parts: list[str], ordinary: bool) -> None:
 
     with engine(ordinary=ordinary) as registry, tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        results["machine"] = results.get("machine", {}) | describe()
+        facts = describe()
+        if set(parts) & set(SERVICES):
+            results["machine"] = facts
+        results.setdefault("processors", {}).update(dict.fromkeys(parts, facts["processor"]))
         for name in [part for part in parts if part in SERVICES]:
             # The heavy service is slow, and its results differ by factors: fewer rounds suffice.
             count = (rounds + 1) // 2 if SERVICES[name] else rounds
@@ -56,10 +60,15 @@ def measure(rounds: int, parts: list[str], ordinary: bool) -> None:
             store()
         if "load" in parts:
             results["load"] = load.measure(folder, few(rounds))
-            results["log"] = load.measure_log(rounds)
+            store()
+        if "log" in parts:
+            results["log"] = load.measure_log(folder, rounds)
             store()
         if "workers" in parts:
             results["workers"] = workers.measure(few(rounds))
+            store()
+        if "copying" in parts:
+            results["copying"] = copying.measure(folder, rounds)
             store()
 
 
