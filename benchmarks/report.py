@@ -175,13 +175,13 @@ def log_cost(found: dict[str, list]) -> str:
     """Describe what the lines for requests cost."""
     rates, bare = found["with access log"], found["without"]
     ratios = [one / other for one, other in zip(rates, bare, strict=True)]
-    low, cost, high = quantiles([cost * 1e6 for cost in found["in process"]], n=4)
+    costs = [cost * 1e6 for cost in found["in process"]]
     request = 1e6 / median(bare)
     return (
         f"With lines for requests, one worker serves {median(rates):.0f} trivial requests a second; without, "
         f"{median(bare):.0f}: ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}. In a process without "
-        f"a server, a line costs {cost:.0f} µs (quartiles {low:.0f} and {high:.0f}), which is {cost / request:.0%} of the "
-        f"{request:.0f} µs that a request takes the worker.\n"
+        f"a server, a line costs {median(costs):.0f} µs ({min(costs):.0f} to {max(costs):.0f}), which is "
+        f"{median(costs) / request:.0%} of the {request:.0f} µs that a request takes the worker.\n"
     )
 
 
@@ -190,11 +190,9 @@ def copying_table(found: dict[str, dict[str, list[float]]]) -> str:
     lines = ["| command | bare template | template |", "| --- | --- | --- |"]
     for command, results in found.items():
         own, bare = results["template"], results["bare"]
-        low, middle, high = quantiles([one / other for one, other in zip(own, bare, strict=True)], n=4)
         cells = [f"{seconds(median(values))}{spread(min(values), max(values), seconds)}" for values in (bare, own)]
-        lines.append(
-            f"| `copier {command}` | {cells[0]} | {cells[1]}<br>ratio {times(middle)}{spread(low, high, times)} |"
-        )
+        cells[1] += f"<br>ratio {times(ratio(own, bare))}{quartiles(own, bare)}"
+        lines.append(f"| `copier {command}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -346,7 +344,7 @@ def write() -> None:
         text += f"Rounds: cold build {rounds['cold']}, code change {rounds['code']}, dependency change "
         text += f"{rounds['dependency']}, start {rounds['start']}.\n\n{table(results)}\n"
     if "load" in found:
-        text += f"### Rate and latency, behind nginx\n\n{LOAD}\n{load_table(found['load'], 'nginx')}\n"
+        text += f"### Rate and latency, behind nginx\n\n{LOAD}{processor(found, 'load')}\n{load_table(found['load'], 'nginx')}\n"
         text += f"### Rate and latency, without a proxy\n\n{load_table(found['load'], 'direct')}\n"
     if "log" in found:
         text += f"### The access log\n\n{log_cost(found['log'])}{processor(found, 'log')}\n"
@@ -356,7 +354,12 @@ def write() -> None:
     CHART.write_text(chart(services), encoding="utf-8")
     if "workers" not in found:
         return
-    text = "\n" + "\n".join(f"### {stack}\n\n{workers_table(rows)}" for stack, rows in found["workers"].items()) + "\n"
+    lead = processor(found, "workers")
+    text = (
+        (f"\n{lead}\n" if lead else "\n")
+        + "\n".join(f"### {stack}\n\n{workers_table(rows)}" for stack, rows in found["workers"].items())
+        + "\n"
+    )
     replace(WORKERS_PAGE, text)
     WORKERS_CHART.write_text(workers_chart(found["workers"]), encoding="utf-8")
 
