@@ -171,6 +171,11 @@ def milliseconds(number: float) -> str:
     return f"{number:.1f} ms" if number < 10 else f"{number:.0f} ms"
 
 
+def microseconds(number: float) -> str:
+    """Format a short duration."""
+    return f"{number:.0f} µs"
+
+
 def log_cost(found: dict[str, list]) -> str:
     """Describe what the lines for requests cost."""
     rates, bare = found["with access log"], found["without"]
@@ -180,8 +185,8 @@ def log_cost(found: dict[str, list]) -> str:
     return (
         f"With lines for requests, one worker serves {median(rates):.0f} trivial requests a second; without, "
         f"{median(bare):.0f}: ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}. In a process without "
-        f"a server, a line costs {median(costs):.0f} µs ({min(costs):.0f} to {max(costs):.0f}), which is "
-        f"{median(costs) / request:.0%} of the {request:.0f} µs that a request takes the worker.\n"
+        f"a server, a line costs {microseconds(median(costs))}{spread(min(costs), max(costs), microseconds)}, which is "
+        f"{median(costs) / request:.0%} of the {microseconds(request)} that a request takes the worker.\n"
     )
 
 
