@@ -65,6 +65,11 @@ class Service:
         # requirements.txt is for pip.
         with (folder / ".dockerignore").open("a", encoding="utf-8") as file:
             file.write("!requirements*.txt\n")
+        # docker-init's image runs the code without installing it, but the application looks up its version: setuptools
+        # leaves this in the sources of a project that was installed for development.
+        metadata = folder / "src/my_service.egg-info/PKG-INFO"
+        metadata.parent.mkdir()
+        metadata.write_text("Metadata-Version: 2.1\nName: my-service\nVersion: 0.1.0\n", encoding="utf-8")
         (self.app,) = folder.glob("src/*/app.py")
         self.code = self.app.read_text(encoding="utf-8")
         if requirements:

@@ -113,6 +113,5 @@ def make_unpackaged(folder: Path) -> None:
         edit(folder / file, (r"\bversion\(.*?\)", '"1"'), (r"from importlib.metadata import version\n\n", ""))
     edit(
         folder / "Dockerfile",
-        (r"# The application alone, as a wheel.*?\n\n\n", ""),
-        (r"# Install the application, and.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
+        (r"# Build and install the application, and.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
     )
