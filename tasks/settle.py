@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from copier import run_copy
+from keep import KEPT
 from merging import decode, encode, merge
 
 NOTHING = "0" * 40
@@ -34,15 +34,14 @@ CODE = ("src/", "tests/")
 class Settling:
     """One update: the service, and its answers rendered with the old and with the new template."""
 
-    def __init__(self, folder: Path, template: Path, answers_file: str) -> None:
-        """Render the new template; the old one is rendered on demand."""
+    def __init__(self, folder: Path, template: Path, answers_file: str, kept: Path) -> None:
+        """Take the new template as Copier rendered it in the update, if it was kept; otherwise render it."""
         self._folder = folder
+        self._source = template
         self._before: dict[str, Any] = yaml.safe_load(git("show", f"HEAD:./{answers_file}"))
         self._answers: dict[str, Any] = yaml.safe_load(Path(answers_file).read_bytes())
-        # Copier clones a template that has a history; a copy without one is faster.
-        self._template = folder / "template"
-        shutil.copytree(template, self._template, ignore=shutil.ignore_patterns(".git"), symlinks=True)
-        self.new = self._render(str(self._template), None, self._answers, folder / "new")
+        same = (kept / answers_file).is_file() and yaml.safe_load((kept / answers_file).read_bytes()) == self._answers
+        self.new = kept if same else self.complete()
 
     @property
     def old_package(self) -> str:
@@ -55,6 +54,18 @@ class Settling:
         return f"src/{self._answers['package_name']}/"
 
     @cache  # noqa: B019 a process makes only one update
+    def _template(self) -> str:
+        """Copy the new template without its history: Copier would clone one that has any, which takes longer."""
+        template = self._folder / "template"
+        shutil.copytree(self._source, template, ignore=shutil.ignore_patterns(".git"), symlinks=True)
+        return str(template)
+
+    @cache  # noqa: B019
+    def complete(self) -> Path:
+        """Render the new template with the files of the service, which an update leaves out."""
+        return self._render(self._template(), None, self._answers, self._folder / "new")
+
+    @cache  # noqa: B019
     def old(self) -> Path:
         """Render the old template, with the package's new name."""
         answers = {**self._before, "package_name": self._answers["package_name"]}
@@ -62,6 +73,8 @@ class Settling:
 
     @staticmethod
     def _render(source: str, ref: str | None, answers: Mapping[str, Any], folder: Path) -> Path:
+        from copier import run_copy  # which takes longer than all else if nothing is rendered
+
         data = {name: answer for name, answer in answers.items() if not name.startswith("_")}
         run_copy(source, folder, data, vcs_ref=ref, defaults=True, quiet=True, skip_tasks=True, unsafe=True)
         return folder
@@ -71,17 +84,19 @@ class Settling:
 
         Of code it writes all or nothing: an example's model would be of no use to a service that has models of its own.
         """
-        missing = [file for file in own if (self.new / file).is_file() and not exists(file)]
-        if not missing:
+        if all(exists(file) for file in own):
+            return
+        new = self.complete()
+        if all(exists(file) for file in own if (new / file).is_file()):
             return
         answers = {**self._before, "package_name": self._answers["package_name"]}
-        without = self._render(str(self._template), None, answers, self._folder / "without")
-        brought = [file for file in own if not (without / file).exists() and (self.new / file).is_file()]
+        without = self._render(self._template(), None, answers, self._folder / "without")
+        brought = [file for file in own if not (without / file).exists() and (new / file).is_file()]
         has_code = any(exists(file) for file in brought if file.startswith(CODE))
         for file in brought:
             if not exists(file) and not (has_code and file.startswith(CODE)):
                 Path(file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(self.new / file, file)
+                shutil.copy(new / file, file)
                 say(f"{file} is new, and yours to change.")
 
     def overwrite(self, patterns: list[str]) -> None:
@@ -174,10 +189,10 @@ class Settling:
 
 def main() -> None:
     """Finish the update, and print the remaining conflicts."""
-    template, answers_file, own, template_owned = sys.argv[1:]
+    template, answers_file, own, template_owned, kept = sys.argv[1:]
     try:
         with TemporaryDirectory(prefix="update-") as folder:
-            settling = Settling(Path(folder), Path(template), answers_file)
+            settling = Settling(Path(folder), Path(template), answers_file, Path(kept) / KEPT)
             settling.start_with(own.split())
             settling.overwrite(template_owned.split())
             settling.merge_moved(own.split(), template_owned.split())
