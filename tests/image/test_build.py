@@ -113,6 +113,7 @@ def test_build_context_has_only_files_that_the_image_is_built_from(copy):
     ]:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("hunter2")
+    (folder / "LICENSE").write_text("Do what you like.")
     (folder / ".git").mkdir()
     (folder / ".git/HEAD").write_text("hunter2")
     (folder / "src/my_service/__pycache__").mkdir(exist_ok=True)
@@ -126,12 +127,14 @@ def test_build_context_has_only_files_that_the_image_is_built_from(copy):
     context = folder.parent / "context"
     sent = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
     own = {path.relative_to(folder).as_posix() for path in (folder / "src").rglob("*.py")}
-    files = {"README.md", "example.env", "pyproject.toml", "uv.lock"}
+    files = {"LICENSE", "README.md", "example.env", "pyproject.toml", "uv.lock"}
     files |= {"docker-entrypoint.sh", "etc/healthcheck.py", "etc/preload.py", "etc/uwsgi.ini"}
     assert sent == own | files
-    assert "hunter2" not in build(folder, "my-service:littered").run(
+    image = build(folder, "my-service:littered")
+    assert "hunter2" not in image.run(
         "sh", "-c", "grep -rs hunter2 /app / -m 1 --exclude-dir=proc --exclude-dir=sys || true"
     )
+    assert image.run("sh", "-c", "cat /app/lib/*/site-packages/my_service-*/licenses/LICENSE") == "Do what you like."
 
 
 @pytest.mark.slow

@@ -373,11 +373,3 @@ def test_every_multiline_step_stops_at_its_first_failure(service):
 
     assert "SHELL" not in dockerfile
     assert dockerfile.count("<<EOT\n") == dockerfile.count("<<EOT\nset -ex\n") > 0
-
-
-def test_only_a_chosen_license_is_part_of_the_build(render):
-    for name in LICENSES:
-        service = render(license=name)
-        assert ("source=LICENSE," in (service / "Dockerfile").read_text(encoding="utf-8")) == (
-            service / "LICENSE"
-        ).exists()
