@@ -130,11 +130,9 @@ def test_build_context_has_only_files_that_the_image_is_built_from(copy):
     files = {"LICENSE", "README.md", "example.env", "pyproject.toml", "uv.lock"}
     files |= {"docker-entrypoint.sh", "etc/healthcheck.py", "etc/preload.py", "etc/uwsgi.ini"}
     assert sent == own | files
-    image = build(folder, "my-service:littered")
-    assert "hunter2" not in image.run(
+    assert "hunter2" not in build(folder, "my-service:littered").run(
         "sh", "-c", "grep -rs hunter2 /app / -m 1 --exclude-dir=proc --exclude-dir=sys || true"
     )
-    assert image.run("sh", "-c", "cat /app/lib/*/site-packages/my_service-*/licenses/LICENSE") == "Do what you like."
 
 
 @pytest.mark.slow
