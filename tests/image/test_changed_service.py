@@ -47,10 +47,14 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
 
     # Another dependency doesn't compile it again: what was built from source stays in uv's cache.
     made.run("uv add --no-sync anyascii")
-    edit(folder / "Dockerfile", ("\nuv sync", f"\n: {uuid4()}\nuv sync"))  # else the engine may have this step, too
-    log = build(folder, f"changed-{framework}").log
-    assert " + psycopg-c==" in log
-    assert "Building psycopg-c" not in log
+    # BuildKit gives a build an empty cache if another one is just releasing it: then the next build doesn't compile.
+    for _ in range(3):
+        edit(folder / "Dockerfile", ("\nuv sync", f"\n: {uuid4()}\nuv sync"))  # else the engine may have this step, too
+        log = build(folder, f"changed-{framework}").log
+        assert " + psycopg-c==" in log
+        if "Building psycopg-c" not in log:
+            return
+    pytest.fail(log)
 
 
 LARGE = ["numpy", "pandas", "pyarrow", "scipy"]
