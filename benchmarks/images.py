@@ -65,11 +65,7 @@ class Service:
         # requirements.txt is for pip.
         with (folder / ".dockerignore").open("a", encoding="utf-8") as file:
             file.write("!requirements*.txt\n")
-        # docker-init's image runs the code without installing it, but the application looks up its version: setuptools
-        # leaves this in the sources of a project that was installed for development.
-        metadata = folder / "src/my_service.egg-info/PKG-INFO"
-        metadata.parent.mkdir()
-        metadata.write_text("Metadata-Version: 2.1\nName: my-service\nVersion: 0.1.0\n", encoding="utf-8")
+        add_metadata(folder)
         (self.app,) = folder.glob("src/*/app.py")
         self.code = self.app.read_text(encoding="utf-8")
         if requirements:
@@ -110,6 +106,16 @@ class Service:
         changed = re.sub(r'("title": )".*"', rf'\1"{uuid.uuid4()}"', self.code)
         assert changed != self.code
         self.app.write_text(changed, encoding="utf-8")
+
+
+def add_metadata(folder: Path) -> None:
+    """Add what setuptools leaves in the sources of a project that was installed for development.
+
+    docker-init's image runs the code without installing it, but the application looks up its version.
+    """
+    metadata = folder / "src/my_service.egg-info/PKG-INFO"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: my-service\nVersion: 0.1.0\n", encoding="utf-8")
 
 
 def built_in_an_image(folder: Path) -> str:

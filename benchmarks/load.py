@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from common import base_images, build, docker, scaffold
-from images import DOCKERFILES, FROM_SOURCE, GUNICORN, WHEEL
+from images import DOCKERFILES, FROM_SOURCE, GUNICORN, WHEEL, add_metadata, first_200
 from machine import say
 
 SECONDS = 2
@@ -152,6 +152,9 @@ SERVERS = {
     "docker-init": ("flask", "docker-init", (), 8000, "http"),
 }
 
+# Those that the template offers.
+PAIRS = {name: (framework, server) for name, (framework, server, *_) in SERVERS.items() if name.startswith("F")}
+
 
 def images(folder: Path) -> dict[tuple[str, str], str]:
     """Build an image for each framework and server, with the additional pages; return their names."""
@@ -170,9 +173,7 @@ def images(folder: Path) -> dict[tuple[str, str], str]:
         with entry.open("a", encoding="utf-8") as file:
             file.write(PAGES[entry.stem])
         if server == "docker-init":
-            # The service isn't installed there, so it has no version.
-            app = service / "src/my_service/app.py"
-            app.write_text(re.sub(r"\bversion\(.*?\)", '"0.1.0"', app.read_text(encoding="utf-8")), encoding="utf-8")
+            add_metadata(service)
         base, *_ = base_images(service)
         options = []
         if server in others:
@@ -296,6 +297,19 @@ def measure(folder: Path, rounds: int) -> dict[str, dict]:
                         say(f"{name}, {where}, {load}: {found[0]:.0f}/s, {found[1]:.1f} ms, {found[2]:.1f} ms")
                         results[name][where].setdefault(load, []).append(found)
     return results
+
+
+def measure_starts(folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Return the seconds from `docker run` to the first 200 of each of the template's servers: a list of the rounds'."""
+    built = images(folder)
+    names = {name: built[pair] for name, pair in PAIRS.items()}
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for place in range(len(names)):
+            name = list(names)[(number + place) % len(names)]
+            found[name].append(first_200(names[name]))
+            say(f"first 200, {name}: {found[name][-1]:.2f} s")
+    return found
 
 
 def measure_log(folder: Path, rounds: int) -> dict[str, list]:

@@ -21,6 +21,9 @@ The least that a template can be, one question and one file, shows what is Copie
 machine; there is no uv, so no lock. The update is from the release before the last one. Copier renders a service once for a copy
 and three times for an update, and clones the template for each; here each file and each answer is a Jinja template to compile.
 """
+STARTS = """\
+The template's servers with their defaults, in turn, with the ratio to the default service's.
+"""
 LOAD = """\
 Rate and latency are those of `/`, a small JSON response, by [wrk](https://github.com/wg/wrk) on the same machine, whose CPUs it
 shares with the service: requests per second, then the 50th and the 99th percentile of the latency, then the ratio to the default
@@ -163,6 +166,18 @@ def load_table(servers: dict[str, dict], where: str) -> str:
                 cell += f"<br>ratio {times(median(ratios))}{spread(min(ratios), max(ratios), times)}"
             cells.append(cell)
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def starts_table(found: dict[str, list[float]]) -> str:
+    """Return a table of how long each server takes to start."""
+    default = next(iter(found.values()))
+    lines = ["| | `docker run` to the first 200 |", "| --- | --- |"]
+    for name, values in found.items():
+        text = f"{seconds(median(values))}{spread(min(values), max(values), seconds)}"
+        if values is not default:
+            text += f"<br>ratio {times(ratio(values, default))}{quartiles(values, default)}"
+        lines.append(f"| {name} | {text} |")
     return "\n".join(lines) + "\n"
 
 
@@ -348,6 +363,8 @@ def write() -> None:
         text += f"### The {service} service\n\n"
         text += f"Rounds: cold build {rounds['cold']}, code change {rounds['code']}, dependency change "
         text += f"{rounds['dependency']}, start {rounds['start']}.\n\n{table(results)}\n"
+    if "servers" in found:
+        text += f"### Start of each server\n\n{STARTS}{processor(found, 'servers')}\n{starts_table(found['servers'])}\n"
     if "load" in found:
         text += f"### Rate and latency, behind nginx\n\n{LOAD}{processor(found, 'load')}\n{load_table(found['load'], 'nginx')}\n"
         text += f"### Rate and latency, without a proxy\n\n{load_table(found['load'], 'direct')}\n"

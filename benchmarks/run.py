@@ -17,7 +17,7 @@ from common import base_images, describe, docker, engine
 from images import SERVICES, Bench, Service, few
 from machine import say
 
-PARTS = [*SERVICES, "load", "log", "workers", "copying"]
+PARTS = [*SERVICES, "servers", "load", "log", "workers", "copying"]
 
 
 def main() -> None:
@@ -57,6 +57,9 @@ def measure(rounds: int, parts: list[str], ordinary: bool) -> None:
             stand_in = docker("image", "inspect", '--format={{index .Config.Labels "stand-in"}}', bench.base)
             results["machine"]["stand-ins"] = stand_in == "true"
             results["services"][name] = bench.measure()
+            store()
+        if "servers" in parts:
+            results["servers"] = load.measure_starts(folder / "servers", rounds)
             store()
         if "load" in parts:
             results["load"] = load.measure(folder, few(rounds))
