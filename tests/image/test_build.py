@@ -60,6 +60,16 @@ def empty_cache(service) -> None:
     )
 
 
+def test_another_build_backend_is_downloaded_and_builds_the_application(copy):
+    uv_build = r'requires = \["uv_build[^"]*"\]\nbuild-backend = "uv_build"'
+    edit(copy.folder / "pyproject.toml", (uv_build, 'requires = ["hatchling"]\nbuild-backend = "hatchling.build"'))
+
+    built = build(copy.folder, "my-service:hatchling")
+
+    wheel = built.run("sh", "-c", "cat /app/lib/*/site-packages/my_service-*.dist-info/WHEEL")
+    assert "Generator: hatchling" in wheel
+
+
 def test_outdated_lock_stops_the_build(copy):
     edit(copy.folder / "pyproject.toml", (r'"flask>=', '"anyascii",\n    "flask>='))
 
