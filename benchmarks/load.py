@@ -152,9 +152,6 @@ SERVERS = {
     "docker-init": ("flask", "docker-init", (), 8000, "http"),
 }
 
-# Those that the template offers.
-PAIRS = {name: (framework, server) for name, (framework, server, *_) in SERVERS.items() if name.startswith("F")}
-
 
 def images(folder: Path) -> dict[tuple[str, str], str]:
     """Build an image for each framework and server, with the additional pages; return their names."""
@@ -302,12 +299,13 @@ def measure(folder: Path, rounds: int) -> dict[str, dict]:
 def measure_starts(folder: Path, rounds: int) -> dict[str, list[float]]:
     """Return the seconds from `docker run` to the first 200 of each of the template's servers: a list of the rounds'."""
     built = images(folder)
-    names = {name: built[pair] for name, pair in PAIRS.items()}
-    found: dict[str, list[float]] = {name: [] for name in names}
+    # Those that the template offers have a framework in their names.
+    offered = {name: built[one[:2]] for name, one in SERVERS.items() if name.startswith(("Flask", "FastAPI"))}
+    found: dict[str, list[float]] = {name: [] for name in offered}
     for number in range(rounds):
-        for place in range(len(names)):
-            name = list(names)[(number + place) % len(names)]
-            found[name].append(first_200(names[name]))
+        for place in range(len(offered)):
+            name = list(offered)[(number + place) % len(offered)]
+            found[name].append(first_200(offered[name]))
             say(f"first 200, {name}: {found[name][-1]:.2f} s")
     return found
 

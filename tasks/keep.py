@@ -1,8 +1,9 @@
-"""Keep the new version as an update renders it beside the service, for settle.py, which would render it once more.
+"""Keep a copy of the new version that Copier renders for its merge, so that settle.py needn't render it again.
 
 keep.py FOLDER
 
-Copier runs this in each folder that it renders. The service is in a Git repository; the others are temporary folders.
+Copier runs this in each folder that it renders in an update: the service, which is in a Git repository, and temporary
+folders, which aren't. The new version is the last of these.
 The exit status is always 0: settle.py doesn't depend on it.
 """
 

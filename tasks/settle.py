@@ -73,7 +73,8 @@ class Settling:
 
     @staticmethod
     def _render(source: str, ref: str | None, answers: Mapping[str, Any], folder: Path) -> Path:
-        from copier import run_copy  # which takes longer than all else if nothing is rendered
+        # Not imported above: that would take longer than everything else in an update that needs no rendering here.
+        from copier import run_copy
 
         data = {name: answer for name, answer in answers.items() if not name.startswith("_")}
         run_copy(source, folder, data, vcs_ref=ref, defaults=True, quiet=True, skip_tasks=True, unsafe=True)

@@ -47,7 +47,8 @@ def test_changed_service_passes_the_tests_of_its_image(framework, scaffold):
 
     # Another dependency doesn't compile it again: what was built from source stays in uv's cache.
     made.run("uv add --no-sync anyascii")
-    # BuildKit gives a build an empty cache if another one is just releasing it: then the next build doesn't compile.
+    # While BuildKit determines the size of a cache, as after another build, it gives a new, empty one to a build (mount.go,
+    # manager.go): then the next build doesn't compile.
     for _ in range(3):
         edit(folder / "Dockerfile", ("\nuv sync", f"\n: {uuid4()}\nuv sync"))  # else the engine may have this step, too
         log = build(folder, f"changed-{framework}").log

@@ -21,7 +21,7 @@ for folder, skip_tasks in ((first, False), (second, True)):
 
 @pytest.fixture
 def edited(make) -> TrackedService:
-    """Make a service of a release with a file that an update overwrites, and that the release's own copy differs from."""
+    """Make a service of an older release, with an edit in a file that an update overwrites."""
     service = make("0.8.0")
     edit(service.folder / EDITED, (r"\Z", "# Ours\n"))
     service.commit()
@@ -34,15 +34,24 @@ def processes_with_copier(service: TrackedService, *options: str) -> int:
     return len(re.findall(r"\| +copier\._main$", service.update(*options), re.MULTILINE))
 
 
-def test_settling_renders_nothing_once_more(edited):
+def test_settling_takes_what_copier_rendered(edited):
     assert processes_with_copier(edited) == 1
 
     assert "# Ours" not in edited.text(EDITED)
 
 
-def test_settling_renders_what_was_not_kept(edited, original):
-    # Without tasks, nothing is kept.
-    assert processes_with_copier(edited, "--skip-tasks") == 2
+@pytest.mark.parametrize(
+    ("options", "variables"),
+    [
+        pytest.param(["--skip-tasks"], {}, id="without-tasks"),
+        # Nothing can be written there, as on a full disk.
+        pytest.param([], {"UV_DOCKER_TEMPLATE_UPDATE": "/proc"}, id="unwritable"),
+    ],
+)
+def test_settling_renders_what_was_not_kept(options, variables, edited, original):
+    edited.env = {**edited.env, **variables}
+
+    assert processes_with_copier(edited, *options) == 2
 
     assert edited.text(EDITED) == original(PRESENT).text(EDITED)
 
