@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from clusters import CLIENTS, NAME, Deployed, wait_for
@@ -11,6 +12,7 @@ from offered import marked
 SERVICES = [("flask", "uwsgi"), ("fastapi", "uvicorn"), ("flask", "gunicorn"), ("django", "granian")]
 EVERY_CHANGE = SERVICES[:2]
 SECRET = {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite:////tmp/test.sqlite3"}
+ROLLOUTS = 10
 NO_PAUSE = {"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}
 
 
@@ -75,6 +77,11 @@ def evict(deployed: Deployed) -> None:
     deployed.wait()
 
 
+def lost(report: dict[str, Any]) -> int:
+    """Return how many requests failed."""
+    return sum(sum(report[kind]["failed"].values()) for kind in ("new", "kept"))
+
+
 @pytest.mark.parametrize("operation", [restart, roll_back, scale_down, evict], ids=lambda operation: operation.__name__)
 def test_no_request_is_lost(deployed, operation, least):
     before = {pod["metadata"]["name"] for pod in deployed.namespace.pods()}
@@ -94,20 +101,22 @@ def test_killed_pod_loses_only_its_own_requests(deployed, least):
         deployed.namespace.kubectl("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force")
         deployed.settle()
     # Those in flight, and one connection each until the nodes know.
-    failed = sum(sum(report[kind]["failed"].values()) for kind in ("new", "kept"))
-    assert failed <= 2 * CLIENTS, report
+    assert lost(report) <= 2 * CLIENTS, report
 
 
 def test_without_the_pause_requests_are_lost(deployed, least):
     """The control: else the tests above would show nothing."""
     deployed.apply(deployed.reference, NO_PAUSE)
     deployed.wait()
-    with deployed.load(least) as report:
-        for _ in range(3):
+    # How many depends on when the node knows: sometimes before the server closes its socket.
+    for _ in range(ROLLOUTS):
+        with deployed.load(least) as report:
             restart(deployed)
+        if lost(report):
+            break
     deployed.apply(deployed.reference)
     deployed.wait()
-    assert sum(sum(report[kind]["failed"].values()) for kind in ("new", "kept")) > 0, report
+    assert lost(report) > 0, report
 
 
 def test_pods_have_only_the_rights_that_they_need(deployed):

@@ -104,7 +104,9 @@ YAML
     --container-runtime-endpoint unix:///run/containerd/containerd.sock --hostname-override node --node-ip "$NET.0.2" \
     --root-dir "$DIR/run/kubelet" --cert-dir keys/kubelet
   # Without the kernel's br_netfilter, replies of pods on the same bridge would bypass the translation of addresses.
+  # With the period, the node learns late where pods are, as in a large cluster, and not within milliseconds.
   run proxy kube-proxy --kubeconfig kubeconfig --proxy-mode iptables --masquerade-all --hostname-override node \
+    --iptables-min-sync-period 2s \
     --conntrack-max-per-core 0 --conntrack-tcp-timeout-established 0 --conntrack-tcp-timeout-close-wait 0
   wait_for kubectl wait --for condition=Ready node/node --timeout 1s
 }
