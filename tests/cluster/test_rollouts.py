@@ -12,8 +12,9 @@ from offered import marked
 SERVICES = [("flask", "uwsgi"), ("fastapi", "uvicorn"), ("flask", "gunicorn"), ("django", "granian")]
 EVERY_CHANGE = SERVICES[:2]
 SECRET = {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite:////tmp/test.sqlite3"}
-ROLLOUTS = 10
+# The control's patch, and how often it replaces all pods at most.
 NO_PAUSE = {"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}
+ROLLOUTS = 10
 
 
 @pytest.fixture(scope="module", params=marked(SERVICES, EVERY_CHANGE), ids="-".join)
@@ -101,7 +102,7 @@ def test_killed_pod_loses_only_its_own_requests(deployed, least):
     with deployed.load(least) as report:
         deployed.namespace.kubectl("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force")
         deployed.settle()
-    # Those in flight. Until the node knows, it goes on connecting clients to the pod.
+    # Those in flight. Until the node learns of it, clients are still connected to the pod, and fail at that.
     assert lost(report) - lost(report, "connect: ") <= 2 * CLIENTS, report
     with deployed.load(least) as report:
         pass
@@ -112,7 +113,7 @@ def test_without_the_pause_requests_are_lost(deployed, least):
     """The control: else the tests above would show nothing."""
     deployed.apply(deployed.reference, NO_PAUSE)
     deployed.wait()
-    # How many depends on when the node knows: sometimes before the server closes its socket.
+    # One loses nothing if the node learns of each stop before the server closes its socket.
     for _ in range(ROLLOUTS):
         with deployed.load(least) as report:
             restart(deployed)

@@ -103,8 +103,8 @@ YAML
   run kubelet kubelet --config kubelet.yaml --kubeconfig kubeconfig --container-runtime=remote \
     --container-runtime-endpoint unix:///run/containerd/containerd.sock --hostname-override node --node-ip "$NET.0.2" \
     --root-dir "$DIR/run/kubelet" --cert-dir keys/kubelet
-  # Without the kernel's br_netfilter, replies of pods on the same bridge would bypass the translation of addresses.
-  # With the period, the node learns late where pods are, as in a large cluster, and not within milliseconds.
+  # --masquerade-all: without the kernel's br_netfilter, replies of pods on the same bridge would bypass the translation of
+  # addresses. --iptables-min-sync-period: the node learns late of new and removed pods, as in a large cluster.
   run proxy kube-proxy --kubeconfig kubeconfig --proxy-mode iptables --masquerade-all --hostname-override node \
     --iptables-min-sync-period 2s \
     --conntrack-max-per-core 0 --conntrack-tcp-timeout-established 0 --conntrack-tcp-timeout-close-wait 0
