@@ -1,8 +1,7 @@
 # shellcheck shell=bash
-# Package archives of Debian and Ubuntu: sources, package lists, single packages, and whole systems.
+# Debian's package archives: sources, package lists, single packages, and whole systems.
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-UBUNTU_KEYRING=/usr/share/keyrings/ubuntu-archive-keyring.gpg
 
 # Print the mirror that this machine's own apt uses for its own release.
 machine_mirror() { # SUFFIX of the suite: "" or "-security"
@@ -15,22 +14,6 @@ machine_mirror() { # SUFFIX of the suite: "" or "-security"
 
 # Print the lines of a sources.list.
 sources() { # SUITE
-  case $1 in
-    noble | resolute) ubuntu_sources "$1" ;;
-    *) debian_sources "$1" ;;
-  esac
-}
-
-ubuntu_sources() { # SUITE
-  local suite keyring
-  require_ubuntu_mirror
-  keyring=$(ubuntu_keyring)
-  for suite in "$1" "$1-updates" "$1-security"; do
-    echo "deb [signed-by=$keyring] $ENGINE_UBUNTU_MIRROR $suite main universe"
-  done
-}
-
-debian_sources() { # SUITE
   local mirror security
   mirror=${ENGINE_MIRROR:-$(machine_mirror "")}
   [[ $mirror ]] || die "apt's sources name no mirror for this Debian release: set ENGINE_MIRROR=http://HOST/debian"
@@ -42,20 +25,6 @@ debian_sources() { # SUITE
   echo "deb [signed-by=$KEYRING] $mirror $1-updates main"
   security=$(machine_mirror -security)
   if [[ $security ]]; then echo "deb [signed-by=$KEYRING] $security $1-security main"; fi
-}
-
-# The machine's own apt has no source for Ubuntu, so the user has to name a mirror that may be used.
-require_ubuntu_mirror() {
-  [[ ${ENGINE_UBUNTU_MIRROR:-} ]] && return
-  say "Ubuntu's packages are needed: set ENGINE_UBUNTU_MIRROR to a mirror that this machine may use"
-  exit 4
-}
-
-# Print the path of the keyring, which is unpacked from Debian 13 because Debian 12 has no package of it.
-ubuntu_keyring() {
-  local path=$HOME_DIR/ubuntu-keyring$UBUNTU_KEYRING
-  if [[ ! -f $path ]]; then unpack_packages trixie "$HOME_DIR/ubuntu-keyring" ubuntu-keyring; fi
-  echo "$path"
 }
 
 # Fetch the package lists of a suite; print the path of the apt configuration that uses them.
@@ -93,7 +62,7 @@ CONF
 die_with_log() { # LOG MESSAGE
   show_log_end "$1"
   if grep -Eq '^[EW]: .*(resolv|onnect|timed out)' "$1"; then
-    say "Set ENGINE_MIRROR (Debian's) or ENGINE_UBUNTU_MIRROR to one that this machine reaches."
+    say "Set ENGINE_MIRROR to a mirror of Debian that this machine reaches."
   fi
   die "$2 (log: $1)"
 }

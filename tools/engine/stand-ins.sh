@@ -13,18 +13,25 @@ stand_ins() { # IMAGE...
 provide_image() { # IMAGE
   local image=$1
   if is_present "$image"; then return; fi
-  say "pulling $image"
-  if timeout 20 docker pull --quiet "$image" >/dev/null 2>&1; then return; fi
+  if can_pull "$image"; then
+    say "pulling $image"
+    if timeout 300 docker pull --quiet "$image" >/dev/null 2>&1; then return; fi
+  fi
   lock
+  if is_present "$image"; then return; fi # made while this command waited for the lock
   mkdir -p "$HOME_DIR/stand-ins"
   make_stand_in "$image" "$HOME_DIR/stand-ins/${image//[\/:]/_}.tar"
 }
 
-# A stand-in for Ubuntu installs packages from the mirror in its label, so it is used only while that mirror is named.
-is_present() { # IMAGE
-  local label
-  label=$(docker image inspect --format '{{index .Config.Labels "stand-in"}}' "$1" 2>/dev/null) || return 1
-  [[ $1 != ubuntu:* || ! $label || $label == "${ENGINE_UBUNTU_MIRROR:-}" ]]
+is_present() { docker image inspect "$1" >/dev/null 2>&1; } # IMAGE
+
+# The private engine pulls from registries themselves: without a proxy, a connection shows in no time that one can't be
+# reached, where a pull may wait long. Another engine may have a mirror that this machine knows nothing about.
+can_pull() { # IMAGE
+  local registry=registry-1.docker.io
+  if [[ ${1%%/*} == *.* ]]; then registry=${1%%/*}; fi
+  [[ ${DOCKER_HOST:-} != "$SOCKET" || ${HTTPS_PROXY:-}${https_proxy:-} ]] ||
+    timeout 3 bash -c 'exec 3<>"/dev/tcp/${0/:*}/443"' "$registry" 2>/dev/null
 }
 
 make_stand_in() { # IMAGE TAR
@@ -34,13 +41,6 @@ make_stand_in() { # IMAGE TAR
       say "$notice Debian's packages"
       [[ -f $tar ]] || debian_tar "${image#debian:}" "$tar"
       import_tar "$image" "$tar" 'CMD ["bash"]' "ENV PATH=$IMAGE_PATH"
-      ;;
-    ubuntu:24.04 | ubuntu:26.04)
-      require_ubuntu_mirror
-      say "$notice Ubuntu's packages"
-      ubuntu_tar "${image#ubuntu:}" "$tar"
-      import_tar "$image" "$tar" 'CMD ["/bin/bash"]' "ENV PATH=$IMAGE_PATH" "LABEL stand-in=$ENGINE_UBUNTU_MIRROR"
-      rm "$tar" # Its apt sources name the mirror, which may be another one next time.
       ;;
     python:3.14-slim-trixie)
       say "$notice Debian's packages"
@@ -65,7 +65,7 @@ make_stand_in() { # IMAGE TAR
       import_tar "$image" "$tar" 'ENTRYPOINT ["/uv"]' 'WORKDIR /io'
       ;;
     *) die "$image is not present, cannot be pulled, and has no stand-in." \
-      "There are some for the base images of all platforms, nginx:1.28, postgres:17 and ghcr.io/astral-sh/uv:VERSION" ;;
+      "There are some for the base images of all platforms but Ubuntu, nginx:1.28, postgres:17 and ghcr.io/astral-sh/uv:VERSION" ;;
   esac
 }
 
@@ -110,19 +110,6 @@ debian_tar() { # trixie-slim TAR
     options+=(--include=usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr)
   fi
   base_tar "${1%-slim}" "$2" "${options[@]}"
-}
-
-ubuntu_tar() { # 24.04 TAR
-  local suite
-  case $1 in
-    24.04) suite=noble ;;
-    26.04) suite=resolute ;;
-  esac
-  # As in the official image, the keyring lies where its package puts it, and the user `ubuntu` has UID 1000.
-  # shellcheck disable=SC2016 # mmdebstrap's $1
-  base_tar "$suite" "$2" --include=apt,ubuntu-keyring \
-    --customize-hook="sed -i 's| \[signed-by=[^]]*\]| [signed-by=$UBUNTU_KEYRING]|'"' "$1/etc/apt/sources.list"' \
-    --customize-hook='chroot "$1" useradd --create-home --shell /bin/bash --uid 1000 ubuntu'
 }
 
 # Differences to the official image: there is no pip; python3.14 is linked to libpython statically, and

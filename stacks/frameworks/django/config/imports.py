@@ -1,1 +1,0 @@
-import dj_database_url

@@ -1,1 +1,0 @@
-python -IBm django collectstatic --no-input

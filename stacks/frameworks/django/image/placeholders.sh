@@ -1,2 +1,0 @@
-# Placeholder: Django requires it even for collectstatic.
-export SECRET_KEY=unused

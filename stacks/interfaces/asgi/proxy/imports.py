@@ -1,2 +1,0 @@
-
-from starlette.types import ASGIApp, Receive, Scope, Send

@@ -1,2 +1,0 @@
-from collections.abc import Callable
-from threading import get_ident

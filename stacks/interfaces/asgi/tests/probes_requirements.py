@@ -1,2 +1,0 @@
-from fastapi import Depends, FastAPI, HTTPException
-from fastapi.testclient import TestClient

@@ -1,2 +1,0 @@
-import asyncio
-from typing import Any

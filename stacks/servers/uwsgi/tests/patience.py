@@ -1,2 +1,0 @@
-# Options for the tests, whose clients are slow.
-PATIENT = ("--socket-timeout", "60")

@@ -1,1 +1,0 @@
-    api_token: Secret = environ.var(converter=Secret)

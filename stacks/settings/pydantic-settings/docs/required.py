@@ -1,3 +1,0 @@
-from pydantic import SecretStr
-
-    api_token: SecretStr

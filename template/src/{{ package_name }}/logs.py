@@ -1,0 +1,54 @@
+"""Logging: one JSON object per line in the image, lines for people in development."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(level: str, log_format: str) -> None:
+    """Send the events of structlog and of the standard library to standard output."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    last: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    if log_format == "json":
+        last = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=to_json),
+        ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *last,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def to_json(event: dict[str, Any], **_: Any) -> str:
+    """Return an event as JSON, whatever its values are."""
+    try:
+        return json.dumps(event, allow_nan=False, default=repr)
+    except (TypeError, ValueError):  # keys that aren't text, NaN, cycles
+        return json.dumps({name: repr(value) for name, value in event.items()})

@@ -1,1 +1,0 @@
-# An update overwrites this file.
