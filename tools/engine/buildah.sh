@@ -6,7 +6,7 @@ buildah() { # ARGS...
   check_machine
   lock
   provision
-  install_in_root buildah netavark
+  install_in_root /usr/bin/buildah buildah netavark
   unlock
   # `docker-daemon:` means /run/docker.sock, whatever DOCKER_HOST is, so `enter` mounts the socket of the running
   # engine there. Without an engine, Buildah can do everything else.

@@ -95,7 +95,7 @@ start_cluster() {
   lock
   if is_running kubernetes; then say "the cluster already runs"; return; fi
   provision
-  install_cluster_packages
+  install_in_root /usr/lib/cni/bridge etcd-server containernetworking-plugins
   say "starting Kubernetes (logs: $KUBERNETES/run/*.log)"
   remove_cluster_state
   mkdir -p "$KUBERNETES/run"
@@ -116,15 +116,6 @@ stop_cluster() {
   else
     say "the cluster does not run"
   fi
-}
-
-install_cluster_packages() {
-  if [[ -x $ROOT/usr/bin/etcd && -x $ROOT/usr/lib/cni/bridge ]]; then return; fi
-  say "installing etcd and network plugins into $ROOT"
-  # shellcheck disable=SC2016 # expanded in the root
-  run_in_root sh -c 'apt-get update -qq && apt-get install -qqy --no-install-recommends "$@"' - \
-    etcd-server containernetworking-plugins >"$HOME_DIR/apt.log" 2>&1 ||
-    { show_log_end "$HOME_DIR/apt.log"; die "cannot install etcd (log: $HOME_DIR/apt.log)"; }
 }
 
 # Remove what the last cluster left: its data, and the control groups of its pods.

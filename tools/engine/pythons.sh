@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# A Python that Debian 13 doesn't have: CPython from Debian's next release, moved to another prefix.
+# CPython from Debian's packages, moved to another prefix: a release doesn't have the other releases' Pythons.
 
 PYTHON_LIBRARIES="libbz2-1.0 libexpat1 libffi8 liblzma5 libncursesw6 libreadline8t64 libsqlite3-0 libssl3t64 libtinfo6
   libuuid1 libzstd1 zlib1g"
 
 # Print the path of a Python for this machine. It comes with Debian 13's C library: the machine's may be too old.
 python() { # VERSION
-  [[ ${1:-} == 3.14 ]] || usage
+  [[ ${1:-} =~ ^3\.1[34]$ ]] || usage
   check_system
   local dir=$HOME_DIR/python$1
   lock
   if [[ ! -d $dir ]]; then
     say "making a Python $1 from Debian's packages"
-    rm -rf "$dir.new"
+    rm -rf "$dir".new*
     unpack_python "$1" "$dir.new" "$dir"
     # shellcheck disable=SC2086 # a list
     unpack_packages trixie "$dir.new/libraries" libc6 libgcc-s1 libstdc++6 $PYTHON_LIBRARIES
@@ -37,8 +37,9 @@ SH
 # Unpack a Python and move it from /usr to another prefix. Its layout is that of `make install`: with site-packages
 # instead of dist-packages, and without byte code.
 unpack_python() { # VERSION FOLDER PREFIX
-  local python=python$1 folder=$2 prefix=$3 debian=$2.debian triple
-  unpack_packages forky "$debian" "$python-minimal" "$python-dev" "lib$python" "lib$python"-{minimal,stdlib,dev}
+  local python=python$1 folder=$2 prefix=$3 debian=$2.debian suite=forky triple
+  if [[ $1 == 3.13 ]]; then suite=trixie; fi
+  unpack_packages $suite "$debian" "$python-minimal" "$python-dev" "lib$python" "lib$python"-{minimal,stdlib,dev}
   triple=$(basename "$debian"/usr/lib/*-linux-*)
   move_python "$python" "$debian" "$triple" "$folder"
   relocate_python "$python" "$folder" "$triple" "$prefix"
@@ -62,8 +63,9 @@ move_python() { # pythonVERSION DEBIAN TRIPLE FOLDER
 relocate_python() ( # pythonVERSION FOLDER TRIPLE PREFIX
   python=$1 folder=$2 triple=$3 prefix=$4
   cd "$folder/lib/$python" || exit
+  shopt -s nullglob # Python 3.13 has no JSON files about its build.
   rm EXTERNALLY-MANAGED _distutils_system_mod.py sitecustomize.py
-  rm lib-dynload/termios.* # Debian 13's C library is too old for it.
+  [[ $python == python3.13 ]] || rm lib-dynload/termios.* # Debian 13's C library is too old for the next release's.
   sed -i "s/prefix_scheme = 'posix_local'/prefix_scheme = 'posix_prefix'/" sysconfig/__init__.py
   sed -i 's/if is_virtual_environment:/if True:/' site.py
   # The paths of the build, which `sysconfig` and `python3-config` report.

@@ -18,7 +18,7 @@ start_registry() {
   lock
   if is_running registry; then say "the registry already runs: $(cat "$HOME_DIR/registry.address")"; return; fi
   provision
-  install_in_root docker-registry
+  install_in_root /usr/bin/docker-registry docker-registry
   local port=5000
   while is_port_used $port; do port=$((port + 1)); done
   cat >"$HOME_DIR/registry.yml" <<YAML

@@ -22,12 +22,13 @@ provision() {
   mv "$ROOT.new" "$ROOT" # renamed last, so that a root of this name is always complete
 }
 
-install_in_root() { # COMMAND (also the name of its package) other PACKAGES...
-  [[ -x $ROOT/usr/bin/$1 ]] && return
-  say "installing $1 into $ROOT"
+install_in_root() { # PROGRAM (whose presence shows that all is installed) PACKAGE...
+  [[ -x $ROOT$1 ]] && return
+  shift
+  say "installing $* into $ROOT"
   # shellcheck disable=SC2016 # expanded in the root
   run_in_root sh -c 'apt-get update -qq && apt-get install -qqy --no-install-recommends "$@"' - "$@" \
-    >"$HOME_DIR/apt.log" 2>&1 || { show_log_end "$HOME_DIR/apt.log"; die "cannot install $1 (log: $HOME_DIR/apt.log)"; }
+    >"$HOME_DIR/apt.log" 2>&1 || { show_log_end "$HOME_DIR/apt.log"; die "cannot install $* (log: $HOME_DIR/apt.log)"; }
 }
 
 # Run a command in the root. When it ends, its mounts and the processes that it left running end with it.

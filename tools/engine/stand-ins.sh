@@ -29,9 +29,10 @@ is_present() { docker image inspect "$1" >/dev/null 2>&1; } # IMAGE
 # reached, where a pull may wait long. Another engine may have a mirror that this machine knows nothing about.
 can_pull() { # IMAGE
   local registry=registry-1.docker.io
-  if [[ ${1%%/*} == *.* ]]; then registry=${1%%/*}; fi
+  if [[ $1 == *.*/* ]]; then registry=${1%%/*}; fi
+  [[ $registry == *:* ]] || registry+=:443
   [[ ${DOCKER_HOST:-} != "$SOCKET" || ${HTTPS_PROXY:-}${https_proxy:-} ]] ||
-    timeout 3 bash -c 'exec 3<>"/dev/tcp/${0/:*}/443"' "$registry" 2>/dev/null
+    timeout 3 bash -c "exec 3<>/dev/tcp/${registry/://}" 2>/dev/null
 }
 
 make_stand_in() { # IMAGE TAR
