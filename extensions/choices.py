@@ -99,7 +99,9 @@ def make_stack(**answers: str) -> dict[str, Any]:
         if isinstance(value, list):
             return [fill(item) for item in value]
         if isinstance(value, str):
-            return value.replace("{{ package_name }}", package).replace("{{ module }}", module)
+            for name, text in {"package_name": package, "module": module, "interface": framework["interface"]}.items():
+                value = value.replace("{{ " + name + " }}", text)
+            return value
         return value
 
     brought = [

@@ -27,5 +27,5 @@ def readyz() -> tuple[dict[str, object], int]:
         except Exception:
             log.exception("readiness check failed", check=name)
             failed.append(name)
-    body = {"status": "unavailable" if failed else "ok", "failed": failed}
-    return body, 503 if failed else 200
+    status = "unavailable" if failed else "ok"
+    return {"status": status, "failed": failed}, 503 if failed else 200

@@ -1,0 +1,18 @@
+"""What an ASGI server loads: ``application``."""
+
+import os
+import signal
+
+# A stop during the import ends the worker: Granian's own handler only takes note of it.
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.SIG_DFL)
+
+from granian.utils.proxies import wrap_asgi_with_proxy_headers  # noqa: E402
+
+from .app import create_app  # noqa: E402
+from .middleware import RequestLog  # noqa: E402
+
+application = wrap_asgi_with_proxy_headers(
+    RequestLog(create_app()),
+    trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+)
