@@ -99,7 +99,13 @@ def run(*command: str) -> str:
     """
     env = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
     result = subprocess.run(
-        command, env=env, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace"
+        command,
+        env=env,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
     )
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f"exit status {result.returncode}"]
