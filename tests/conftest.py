@@ -1,42 +1,30 @@
-"""Fixtures for all tests: services rendered from the working tree, independent of the user's configuration."""
+"""Fixtures for all tests: services rendered from the working tree, and their images, each made once."""
 
-import functools
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pages
 import plumbum
 import pytest
-from choices import PLATFORMS
+from containers import docker
 from copier import run_copy
-from machine import ENGINE, MissingError, service_python
-from pythons import find_python
-from support import (
-    QUESTIONS,
-    TEMPLATE,
-    Render,
-    Service,
-    engine,
-    exec_enters_containers,
-    missing,
-    readme_command,
-)
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
+from support import CERTIFICATES, DEFAULT_SERVERS, ENGINE, QUESTIONS, TEMPLATE, Service, missing
 
-# Files on a package index never change, and PyPI's headers declare that. If a mirror or proxy drops these headers, uv
-# fetches and compiles the same files again and again.
+# Files on a package index never change. If a mirror or proxy drops the headers that say so, uv fetches them again.
 UV_CONFIGURATION = """
 [[index]]
 url = "{index}"
 default = true
 cache-control = {{ files = "max-age=31536000, immutable" }}
 """
-
 # Made by whichever worker starts the engine; all of them have the same parent.
 ENGINE_STARTED = TEMPLATE / ".pytest_cache" / "engine-started"
 
@@ -56,67 +44,63 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure(config: pytest.Config) -> None:
     """Ignore the developer's own settings, in this process and in Copier's snapshot of its environment."""
+    configuration = TEMPLATE / ".pytest_cache" / "configuration"
     if not hasattr(config, "workerinput"):
         ENGINE_STARTED.unlink(missing_ok=True)  # left by a session that was killed
-        # The index in the lock of these tests' own packages.
-        index = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))["package"][0]["source"]["registry"]
-        folder = TEMPLATE / ".pytest_cache" / "configuration" / "uv"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "uv.toml").write_text(UV_CONFIGURATION.format(index=index), encoding="utf-8")
+        (configuration / "uv").mkdir(parents=True, exist_ok=True)
+        # The index that the environment of these tests was locked with.
+        lock = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))
+        index = lock["package"][0]["source"]["registry"]
+        (configuration / "uv/uv.toml").write_text(UV_CONFIGURATION.format(index=index), encoding="utf-8")
     home = TEMPLATE / "tests" / "home"
     for environment in (os.environ, plumbum.local.env):
         environment["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
         environment["GIT_CONFIG_SYSTEM"] = os.devnull
         environment["COPIER_SETTINGS_PATH"] = str(home / "copier-settings.yml")
+        environment["XDG_CONFIG_DIRS"] = str(configuration)
         for name in ("UV", "VIRTUAL_ENV"):
             environment.pop(name, None)
-        environment["XDG_CONFIG_DIRS"] = str(TEMPLATE / ".pytest_cache" / "configuration")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the private engine if this session started it, after all workers have finished."""
     if not hasattr(session.config, "workerinput") and ENGINE_STARTED.exists():
         ENGINE_STARTED.unlink()
-        engine("stop")
+        subprocess.run([ENGINE, "stop"], check=True)
 
 
-class FolderScheduling(LoadScopeScheduling):
-    """Schedules tests that share something expensive on one worker: a folder, or the service in their parameters."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        _, folder, *_ = nodeid.split("/")
-        if folder in {"combinations", "foreign", "render"}:
-            return nodeid.partition("[")[2] or nodeid
-        return nodeid.partition("::")[0] if folder == "extensions" else folder
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
-    """Replace `--dist loadgroup`, whose groups pytest-xdist 3.8.0 ignores with pytest 9.2.0."""
-    return FolderScheduling(config, log)
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Let one worker at a time run the block."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
 def use_engine() -> None:
-    """Use the running engine, else start a private one, which is stopped at the end of the session."""
-    answered = subprocess.run([ENGINE, "status"], check=False, capture_output=True).returncode == 0
-    if not answered:
-        ENGINE_STARTED.parent.mkdir(exist_ok=True)
+    """Use the running container engine, else start a private one, which is stopped at the end of the session."""
+    if subprocess.run([ENGINE, "status"], check=False, capture_output=True).returncode:
         ENGINE_STARTED.touch()
         if subprocess.run([ENGINE, "start"], check=False).returncode:
             missing("no container engine is running, and tools/engine can't start one here: it needs root on Debian")
-    environment = subprocess.run(
-        ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+    printed = subprocess.run(
+        ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    os.environ.update(line.split("=", 1) for line in environment.rstrip("\0").split("\0"))
-    image = PLATFORMS["debian-13"].base_image
-    engine("stand-ins", image)
-    if not exec_enters_containers(image):
-        pytest.fail(
-            "this engine runs `docker exec` outside of the container, so nothing can be tested on it: use another"
-        )
+    os.environ.update(line.split("=", 1) for line in printed.rstrip("\0").split("\0"))
+    subprocess.run([ENGINE, "stand-ins", "debian:trixie-slim"], check=True)
+    # On an engine in a chroot, `docker exec` and health checks run outside of the container: all results are false.
+    container = docker("run", "--detach", "--rm", "--hostname=inside", "debian:trixie-slim", "sleep", "60")
+    inside = docker("exec", container, "cat", "/etc/hostname")
+    docker("rm", "--force", container)
+    assert inside == "inside", "this engine runs `docker exec` outside of the container: use another"
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +116,7 @@ def without_uv(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def template_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copy the files that render a service, without history: Copier doesn't clone them, which takes half the time."""
+    """Copy the files that render a service, without history: Copier would clone it, which takes half the time."""
     folder = tmp_path_factory.mktemp("template")
     shutil.copy(TEMPLATE / "copier.yml", folder)
     for name in ("extensions", "stacks", "tasks", "template"):
@@ -141,7 +125,7 @@ def template_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def render(copie_session, template_files: Path, without_uv: str) -> Render:
+def render(copie_session, template_files: Path, without_uv: str) -> Callable[..., Path]:
     """Render a service without a lock. Services with the same answers are rendered once; tests must not change them."""
     made: dict[tuple, Path] = {}
 
@@ -175,66 +159,45 @@ def refuse(template_files: Path, tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def user_env_for() -> Callable[[str], dict[str, str]]:
-    """Return the environment of a user who has uv and a Python of the given version."""
-
-    @functools.cache
-    def python_for(version: str) -> tuple[str, bool]:
-        try:
-            return service_python(version), bool(find_python(version, "uv"))
-        except MissingError as error:
-            missing(str(error))
-
-    def user_env_for(version: str) -> dict[str, str]:
-        python, found_by_uv = python_for(version)
-        # Not cached: an engine may have been started since.
-        env = {**os.environ, "UV_PYTHON": python}
-        if not found_by_uv:  # It was made for the tests, and uv doesn't find it by itself.
-            env["PATH"] = f"{Path(python).parent}{os.pathsep}{env['PATH']}"
-        return env
-
-    return user_env_for
-
-
-@pytest.fixture(scope="session")
-def user_env(user_env_for: Callable[[str], dict[str, str]]) -> dict[str, str]:
-    """Return the environment of a user who has uv and the default service's Python."""
-    return user_env_for("3.13")
-
-
-@pytest.fixture(scope="session")
-def template_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clone the template and commit the working tree, without tags: Copier would use the newest one instead."""
-    clone = tmp_path_factory.mktemp("clone") / "uv-docker-template"
-    git = ["git", "-C", str(clone)]
-    subprocess.run(["git", "clone", "--quiet", "--no-tags", TEMPLATE, clone], check=True)
-    subprocess.run([*git, f"--work-tree={TEMPLATE}", "add", "--all"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message=As it is"], check=True)
-    subprocess.run([*git, "reset", "--quiet", "--hard"], check=True)
-    return clone
-
-
-@pytest.fixture(scope="session")
-def scaffold(
-    tmp_path_factory: pytest.TempPathFactory, template_clone: Path, user_env_for: Callable[[str], dict[str, str]]
-) -> Callable[..., Service]:
-    """Make a service with the README's command: it has a lock, but no environment yet."""
+def scaffold(tmp_path_factory: pytest.TempPathFactory, template_files: Path) -> Callable[..., Service]:
+    """Make a service with its lock, in a folder of its own. It has no environment yet."""
 
     def scaffold(**answers: str) -> Service:
-        platform = PLATFORMS.get(answers.get("platform", "debian-13"))
-        user_env = user_env_for(platform.python if platform else answers.get("python_version", "3.13"))
-        folder = tmp_path_factory.mktemp("service")
+        folder = tmp_path_factory.mktemp("service") / "myapp"
         data = [f"--data={name}={answer}" for name, answer in answers.items()]
-        copy = subprocess.run(
-            [*readme_command(template_clone), "--defaults", *data],
-            cwd=folder,
-            # Copier itself may run on any Python: this one is available.
-            env={**user_env, "UV_PYTHON": sys.executable},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert copy.returncode == 0, copy.stderr
-        return Service(folder / "myapp", user_env)
+        copier = [sys.executable, "-m", "copier", "copy", "--quiet", "--trust", "--defaults", *data]
+        result = subprocess.run([*copier, template_files, folder], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        assert (folder / "uv.lock").exists(), result.stderr
+        return Service(folder, {**os.environ})
 
     return scaffold
+
+
+@pytest.fixture(scope="session")
+def build(scaffold: Callable[..., Service], use_engine: None, shared_folder: Path) -> Callable[..., str]:
+    """Build a service's image once for all workers, with the pages in pages.py, and return its tag."""
+
+    def build(with_pages: bool = True, **answers: str) -> str:
+        answers = {"framework": "flask", "dockerfile_syntax": "", **answers}
+        answers.setdefault("server", DEFAULT_SERVERS[answers["framework"]])
+        name = hashlib.sha256(repr((with_pages, sorted(answers.items()))).encode()).hexdigest()[:12]
+        tag, made = f"test-{name}", shared_folder / f"image-{name}"
+        with locked(shared_folder / f"{made.name}.lock"):
+            if not made.exists():
+                service = scaffold(**answers)
+                if with_pages:
+                    pages.add(service.folder, answers["framework"])
+                build_image(service.folder, tag)
+                made.write_text(str(service.folder), encoding="utf-8")
+        return tag
+
+    return build
+
+
+def build_image(folder: Path, tag: str, *options: str) -> str:
+    """Build the image of the service in a folder, with the network's certificates; return the tag."""
+    bases = [line.split("=", 1)[1] for line in (folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
+    subprocess.run([ENGINE, "stand-ins", *bases], check=True)
+    docker("build", "--quiet", f"--secret=id=ca-certificates,src={CERTIFICATES}", f"--tag={tag}", *options, str(folder))
+    return tag

@@ -1,36 +1,55 @@
-"""Helpers for tests: the template's folder, its questions, and a service to run commands in."""
+"""Helpers for all tests: the template's folder, its questions, services, Git."""
 
-import functools
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from machine import ENGINE
 
 TEMPLATE = Path(__file__).resolve().parent.parent
+ENGINE = TEMPLATE / "tools/engine/engine"
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 QUESTIONS = {
     name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text(encoding="utf-8")) if not name.startswith("_")
 }
+# What a service reaches the package index with. On a network that intercepts TLS these are not Debian's own.
+CERTIFICATES = os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+DEFAULT_SERVERS = {"flask": "uwsgi", "django": "uwsgi", "fastapi": "granian"}
+STACKS = [
+    *((framework, server) for framework in ("flask", "django") for server in ("uwsgi", "gunicorn", "granian")),
+    *(("fastapi", server) for server in ("granian", "uvicorn")),
+]
+# Each server once, and each framework on its default server.
+FEW_STACKS = [
+    ("flask", "uwsgi"),
+    ("flask", "granian"),
+    ("django", "gunicorn"),
+    ("fastapi", "granian"),
+    ("fastapi", "uvicorn"),
+]
 
-Render = Callable[..., Path]
+
+def stacks(few: list[tuple[str, str]] = FEW_STACKS) -> list[object]:
+    """Return a parameter for each framework and server; those beyond *few* are slow."""
+    return [
+        pytest.param(stack, id="-".join(stack), marks=[] if stack in few else [pytest.mark.slow]) for stack in STACKS
+    ]
 
 
 @dataclass
 class Service:
-    """A service's folder and the environment that its commands run in."""
+    """A service's folder, and the environment that its commands run in."""
 
     folder: Path
     env: Mapping[str, str]
 
     def run(self, command: str, **env: str) -> str:
-        """Run a command line in the service and return its output, which the failure shows if there is one."""
+        """Run a command line and return its output; if it fails, the test does, and shows the output."""
         result = subprocess.run(
             shlex.split(command),
             cwd=self.folder,
@@ -51,42 +70,11 @@ def git(folder: Path, *arguments: str | Path) -> str:
 
 
 def commit(folder: Path, message: str = "Change") -> None:
-    """Commit all files in a folder."""
+    """Commit all files in a folder, which becomes a repository if it isn't one."""
+    if not (folder / ".git").exists():
+        git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
-
-
-def readme_command(template: Path) -> list[str]:
-    """Return the README's `copier copy` command, for a template at another path."""
-    (line,) = re.findall(r"^\$ (uvx .* copier copy .*)$", README, re.MULTILINE)
-    return [part.replace("gh:org/uv-docker-template", str(template)) for part in shlex.split(line)]
-
-
-def engine(*command: str) -> str:
-    """Run the engine script; return its output."""
-    return subprocess.run([ENGINE, *command], check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def exec_enters_containers(image: str) -> bool:
-    """Return whether `docker exec` runs commands inside a container.
-
-    With an engine that runs in a chroot, they and health checks run in the machine's root, so results of tests would be
-    wrong.
-    """
-    docker = functools.partial(subprocess.run, check=False, capture_output=True, text=True)
-    start = ["docker", "run", "--detach", "--hostname=inside", image, "sleep", "infinity"]
-    container = subprocess.run(start, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    # The engine writes this file for each container.
-    seen = docker(["docker", "exec", container, "cat", "/etc/hostname"]).stdout
-    docker(["docker", "rm", "--force", container])
-    return seen.strip() == "inside"
-
-
-def missing(reason: str) -> None:
-    """Skip a test because something is missing; in CI, where nothing may be skipped, fail."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def edit(file: Path, *replacements: tuple[str, str]) -> None:
@@ -98,20 +86,8 @@ def edit(file: Path, *replacements: tuple[str, str]) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def make_unpackaged(folder: Path) -> None:
-    """Follow the section "If it should not be a package" of a service's docs/development.md."""
-    edit(
-        folder / "pyproject.toml",
-        (r"\[build-system\].*?\n\n", ""),
-        (r"\[tool.uv.build-backend\].*?\n\n", ""),
-        (r"readme = .*?\n", ""),
-        (r"\[tool.pytest.ini_options\]\n", '[tool.pytest.ini_options]\npythonpath = ["src"]\n'),
-        (r"\[tool.mypy\]\n", '[tool.mypy]\nmypy_path = "src"\n'),
-    )
-    edit(folder / "etc/uwsgi.ini", (r"\nmodule = ", "\npythonpath = src\nmodule = "))
-    for file in ("src/my_service/app.py", "tests/test_app.py"):
-        edit(folder / file, (r"\bversion\(.*?\)", '"1"'), (r"from importlib.metadata import version\n\n", ""))
-    edit(
-        folder / "Dockerfile",
-        (r"# Build and install the application, and.*?\nEOT\n", "COPY src /src\nENV PYTHONPATH=/src\n"),
-    )
+def missing(reason: str) -> None:
+    """Skip a test because something is missing; in CI, where nothing may be skipped, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

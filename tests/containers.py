@@ -1,0 +1,168 @@
+"""Containers: started, asked, stopped; and their logs.
+
+Requests go to a container's own address: a published port also accepts what the service refuses.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+PATIENCE = 60  # seconds, on the slowest machine
+# As a careful platform runs it: read-only, without capabilities, as any user.
+LOCKED_DOWN = (
+    "--read-only",
+    "--tmpfs=/tmp",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--user=12345:54321",
+    "--memory=256m",
+    "--pids-limit=100",
+)
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run a command of the engine's client, and return its standard output."""
+    result = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0 or not check, f"docker {' '.join(arguments)}\n{result.stderr[-4000:]}"
+    return result.stdout.strip()
+
+
+def wait_until(condition: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:
+    """Wait until a condition holds, and return its value."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
+        time.sleep(0.05)
+    return value
+
+
+@dataclass
+class Response:
+    """A response to a request."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """Return what the JSON of its body contains."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Container:
+    """A running container."""
+
+    id: str
+
+    @property
+    def host(self) -> str:
+        """Return its address."""
+        return docker("inspect", "--format={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.id)
+
+    def inspect(self, field: str) -> str:
+        """Return a field, such as State.ExitCode."""
+        return docker("inspect", f"--format={{{{.{field}}}}}", self.id)
+
+    def request(self, path: str, method: str = "GET", body: Any = None, timeout: float = PATIENCE, **headers: str):
+        """Send a request, whose headers are written with underscores, and return the response."""
+        connection = http.client.HTTPConnection(self.host, 8000, timeout=timeout)
+        try:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, {"Host": "localhost", **names})
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Response(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def status(self, path: str = "/", **options: Any) -> int:
+        """Return the status of a response, or 0 if there is none."""
+        try:
+            return self.request(path, **options).status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+    def send(self, data: bytes, timeout: float = 15) -> bytes:
+        """Send bytes, and return what comes back until the server closes the connection or stays silent."""
+        received = b""
+        with socket.create_connection((self.host, 8000), timeout=timeout) as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while part := connection.recv(65536):
+                    received += part
+            except OSError:  # the server closed it
+                pass
+        return received
+
+    def wait_until_ready(self) -> Container:
+        """Wait until it responds with 200."""
+
+        def ready() -> bool:
+            assert self.inspect("State.Running") == "true", f"it ended:\n{self.output()}"
+            return self.status("/livez", timeout=5) == 200
+
+        wait_until(ready, "ready")
+        return self
+
+    def execute(self, *command: str, user: str = "0") -> str:
+        """Run a command in it."""
+        return docker("exec", f"--user={user}", self.id, *command)
+
+    def output(self) -> str:
+        """Return its standard output and error."""
+        command = ["docker", "logs", self.id]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        """Return the lines of its standard output, all of which are JSON, or those with an event."""
+        found = [json.loads(line) for line in docker("logs", self.id).splitlines()]
+        return [line for line in found if line["event"] == event] if event else found
+
+    def line_of(self, request_id: str) -> dict[str, Any]:
+        """Return the line of a request."""
+
+        def find() -> dict[str, Any] | None:
+            return next((line for line in self.lines("request") if line["request_id"] == request_id), None)
+
+        return wait_until(find, f"a line of {request_id}")
+
+    def kill(self, signal: str = "TERM") -> None:
+        """Send a signal to its process 1."""
+        docker("kill", f"--signal={signal}", self.id)
+
+    def exit_status(self) -> int:
+        """Wait until it ends, and return its exit status."""
+        wait_until(lambda: self.inspect("State.Running") == "false", "its end")
+        return int(self.inspect("State.ExitCode"))
+
+    def workers(self) -> list[int]:
+        """Return the process IDs, in the container, of the server's workers."""
+        script = "for p in /proc/[0-9]*; do read -r _ _ _ parent _ <$p/stat && echo ${p#/proc/} $parent; done"
+        parents = {}
+        for row in self.execute("sh", "-c", script).splitlines():
+            pid, parent = map(int, row.split())
+            parents[pid] = parent
+        (master,) = [pid for pid, parent in parents.items() if parent == 1 and pid != 1]
+        return [pid for pid, parent in parents.items() if parent == master]
+
+
+@contextmanager
+def running(image: str, *options: str, command: tuple[str, ...] = (), ready: bool = True) -> Iterator[Container]:
+    """Run a container, locked down, and remove it at the end."""
+    container = Container(docker("run", "--detach", *LOCKED_DOWN, *options, image, *command))
+    try:
+        yield container.wait_until_ready() if ready else container
+    finally:
+        docker("rm", "--force", "--volumes", container.id)
