@@ -1,187 +1,144 @@
-"""Scaffold a service, install it, start it on its server and fetch its pages.
+"""Make a service, run its checks, build its image, start it locked down, send requests, stop it; show all of that.
 
-If a container engine is running, do the same with the service's image first.
+Without a container engine, and where none can be started, it leaves out the image.
 """
 
 import argparse
 import os
-import signal
-import socket
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 
-from machine import MissingError, run, say, service_python
+from machine import MissingError, container_engine, has_images, service_python
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
 
 TEMPLATE = Path(__file__).resolve().parent.parent
-START_TIMEOUT = 60  # seconds
-CONTAINER = f"demo-{os.getpid()}"
+PYTHON = "3.13"  # the default service's
 FRONTEND = "docker/dockerfile:1"
+NAME = f"demo-{os.getpid()}"  # of the image and the container
+COPIER = [sys.executable, "-W", "ignore", "-m", "copier"]
+# Of what the checks print, a line each.
+RESULTS = re.compile("passed|already formatted|no issues|test coverage of")
+START_TIMEOUT = 60  # seconds
+
+console = Console(record=True, highlight=False)
+times: dict[str, float] = {}
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dir", type=Path, help="an empty or new folder for the service")
-    parser.add_argument("--serve", action="store_true", help="go on serving until Ctrl-C")
+    parser.add_argument("--dir", type=Path, help="a new folder for the service; by default, a temporary one")
+    parser.add_argument("--svg", type=Path, help="a file for a picture of the output")
     options = parser.parse_args()
-
-    folder = (options.dir or Path(tempfile.mkdtemp(prefix="demo-")) / "my-service").resolve()
-    if folder.exists() and any(folder.iterdir()):
-        sys.exit(f"{folder} is not empty: choose another folder with DIR=…, or remove it")
-
-    scaffold(folder)
-    version = (folder / ".python-version").read_text(encoding="utf-8").strip()
-    env = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
-    env["UV_PYTHON"] = service_python(version)
-    run(["uv", "sync", "--locked"], cwd=folder, env=env)
-    if engine_is_running():
-        demonstrate_image(folder)
-    else:
-        say("no container engine is running: skipping the image")
-    serve(folder, env, forever=options.serve)
-    say(f"done; the service lies in {folder}")
-
-
-def scaffold(folder: Path) -> None:
-    """Copy the template as it is in this folder, uncommitted changes included."""
-    run([sys.executable, "-m", "copier", "copy", "--trust", "--defaults", "--vcs-ref=HEAD", str(TEMPLATE), str(folder)])
-
-
-def serve(folder: Path, env: dict[str, str], *, forever: bool) -> None:
-    """Start the service, fetch its pages, and stop it; with *forever*, only at Ctrl-C."""
-    port = env.get("PORT") or str(free_port())
-    command = ["uv", "run", "--locked", "uwsgi", "--ini", "etc/uwsgi.ini"]
-    say(f"PORT={port} {' '.join(command)}   (log: {folder}/server.log)")
-    started = time.monotonic()
-    with (
-        (folder / "server.log").open("wb") as log,
-        subprocess.Popen(command, cwd=folder, env={**env, "PORT": port}, stdout=log, stderr=log) as server,
-    ):
+    if options.svg:
+        console.width = 100  # characters
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-"))
+        folder = (options.dir or Path(scratch, "my-service")).resolve()
+        if folder.exists() and any(folder.iterdir()):
+            sys.exit(f"{folder} is not empty: choose another folder with DIR=…")
+        os.environ.pop("VIRTUAL_ENV", None)  # this script's, not the service's
+        os.environ["UV_PYTHON"] = service_python(PYTHON)
         try:
-            wait_until_ready(f"http://localhost:{port}/readyz", server)
-            say(f"ready after {time.monotonic() - started:.1f} s")
-            for path in ("/", "/livez"):
-                fetch(f"http://localhost:{port}{path}")
-            if forever:
-                say(f"serving at http://localhost:{port}/ until Ctrl-C")
-                server.wait()
-        except KeyboardInterrupt:
-            pass
-        except TimeoutError as error:
-            print((folder / "server.log").read_text(errors="replace"), file=sys.stderr)
-            sys.exit(str(error))
-        finally:
-            say("stopping the server")
-            server.send_signal(signal.SIGTERM)
-            say(f"it ended with exit status {server.wait()}")
+            stack.enter_context(container_engine())
+        except MissingError as error:
+            say(f"{error} Leaving out the image.")
+            make_service(folder)
+        else:
+            # Without access to Docker Hub, the Dockerfile's frontend can't be pulled; the engine has a built-in one.
+            make_service(folder, *([] if has_images(FRONTEND) else ["--data=dockerfile_syntax="]))
+            stack.callback(subprocess.run, ["docker", "rmi", "--force", NAME], capture_output=True)
+            stack.callback(subprocess.run, ["docker", "rm", "--force", NAME], capture_output=True)
+            show_image(folder)
+    console.print()
+    say(", ".join(f"{step} {seconds:.1f} s" for step, seconds in times.items()))
+    if options.svg:
+        # Rich's own format fetches fonts from elsewhere.
+        svg_format = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        options.svg.write_text(console.export_svg(title="make demo", code_format=svg_format), encoding="utf-8")
 
 
-def engine_is_running() -> bool:
-    """Return whether there is a container engine that can build and run an image."""
-    try:
-        return subprocess.run(["docker", "version"], check=False, capture_output=True, timeout=30).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def make_service(folder: Path, *data: str) -> None:
+    """Copy the template as it is here, uncommitted changes included; show the service's files, and run its checks."""
+    options = ["--quiet", "--trust", "--defaults", "--vcs-ref=HEAD", *data]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    run("copy", *COPIER, "copy", *options, str(TEMPLATE), folder.name, cwd=folder.parent)
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda file: (file.parent, file.name))
+    for parent, members in groupby(files, key=lambda file: file.parent):
+        say(f"{parent.relative_to(folder.parent)}/: {' '.join(file.name for file in members)}")
+    lines = sum(len(file.read_bytes().splitlines()) for file in files if file.name != "uv.lock")
+    say(f"{len(files)} files, {lines} lines without uv.lock")
+    for line in run("checks", "uv", "run", "poe", "check", cwd=folder).splitlines():
+        if RESULTS.search(line):
+            say(line.strip("= "))
 
 
-def demonstrate_image(folder: Path) -> None:
-    """Build the service's image, run it until it is healthy, fetch its pages and stop it; print the times."""
-    image = "my-service-demo"
+def show_image(folder: Path) -> None:
+    """Build the service's image and start it; fetch its pages, stop it, and show its log."""
+    has_images(*re.findall(r"^ARG \w+_IMAGE=(\S+)", (folder / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
     # A network that intercepts TLS has its own certificates.
     certificates = os.environ.get("SSL_CERT_FILE")
-    secret = ["--secret", f"id=ca-certificates,src={certificates}"] if certificates else []
-    # Without access to Docker Hub, the Dockerfile's frontend can't be pulled; the engine has a built-in one.
-    dockerfile = (folder / "Dockerfile").read_text(encoding="utf-8")
-    if not can_pull(FRONTEND):
-        say(f"{FRONTEND} can't be pulled: building without it, as the answer dockerfile_syntax= would")
-        dockerfile = dockerfile.replace(f"# syntax={FRONTEND}\n", "")
-    with timed("built"):
-        run(["docker", "build", "--quiet", "--tag", image, *secret, "--file", "-", "."], cwd=folder, input=dockerfile)
-    with timed("healthy"):
-        locked_down = ["--read-only", "--tmpfs", "/tmp"]
-        run(["docker", "run", "--detach", "--name", CONTAINER, "--publish", "127.0.0.1::8000", *locked_down, image])
-        wait_until_healthy()
-    try:
-        address = output("docker", "port", CONTAINER, "8000/tcp").split()[0]
-        for path in ("/", "/livez"):
-            fetch(f"http://{address}{path}")
-        with timed("stopped"):
-            run(["docker", "stop", CONTAINER])
-        say(f"it ended with exit status {output('docker', 'wait', CONTAINER)}")
-    finally:
-        subprocess.run(["docker", "rm", "--force", CONTAINER], check=False, capture_output=True)
+    secret = [f"--secret=id=ca-certificates,src={certificates}"] if certificates else []
+    run("build", "docker", "build", "--quiet", *secret, f"--tag={NAME}", ".", cwd=folder)
 
-
-@contextmanager
-def timed(done: str) -> Iterator[None]:
-    """Print how long the block took."""
     started = time.monotonic()
-    yield
-    say(f"{done} after {time.monotonic() - started:.1f} s")
+    options = ["--detach", "--publish=127.0.0.1::8000", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL"]
+    run("start", "docker", "run", *options, f"--name={NAME}", NAME)
+    address = docker("port", NAME, "8000/tcp").split()[0]
+    while not (ready := fetch(f"http://{address}/readyz")):
+        if time.monotonic() > started + START_TIMEOUT:
+            subprocess.run(["docker", "logs", NAME], check=False)
+            sys.exit(f"The service is not ready after {START_TIMEOUT} s: its log is above.")
+        time.sleep(0.01)
+    times["start"] = time.monotonic() - started
+    say(f"GET /readyz: {ready}")
+    say(f"GET /: {fetch(f'http://{address}/')}")
+    run("stop", "docker", "stop", NAME)
+    say(f"Exit status {docker('inspect', '--format={{.State.ExitCode}}', NAME)}")
+    # The server has messages of its own, in plain text.
+    log = run("", "docker", "logs", NAME).splitlines()
+    say("\n".join(line for line in log if line.startswith("{")))
 
 
-def can_pull(image: str) -> bool:
-    """Return whether the engine has an image or can pull it within 20 s."""
-    for command in (["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]):
-        with suppress(subprocess.TimeoutExpired):
-            if subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0:
-                return True
-    return False
+def run(step: str, *command: str, cwd: Path | None = None) -> str:
+    """Show and run a command, record the time of the step if it has a name, and return the output; exit at a failure."""
+    shown = " ".join(command).replace(" ".join(COPIER), "copier").replace(str(TEMPLATE), TEMPLATE.name)
+    console.print(f"\n$ {shown}", style="bold green", markup=False)
+    started = time.monotonic()
+    result = subprocess.run(command, cwd=cwd, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if step:
+        times[step] = time.monotonic() - started
+    if result.returncode:
+        sys.exit(f"{result.stdout}\nThe command failed with exit status {result.returncode}.")
+    return result.stdout.strip()
 
 
-def wait_until_healthy() -> None:
-    """Wait until the container's health check passes."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while (status := output("docker", "inspect", "--format={{.State.Health.Status}}", CONTAINER)) != "healthy":
-        if status == "unhealthy" or time.monotonic() > deadline:
-            run(["docker", "logs", CONTAINER])
-            sys.exit("the image's container did not become healthy: its log is above")
-        time.sleep(0.05)
+def docker(*arguments: str) -> str:
+    """Run the engine's client and return its output."""
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def output(*command: str) -> str:
-    """Run a command and return its output."""
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+def fetch(url: str) -> str:
+    """Return a page's status and content; nothing if there is no server yet."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return f"{response.status} {response.read().decode().strip()}"
+    except OSError:
+        return ""
 
 
-def free_port() -> int:
-    """Find a TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    """Wait until *url* responds with 200.
-
-    Raises:
-        TimeoutError: The server ended, or START_TIMEOUT passed.
-    """
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:  # it can't be reached, or doesn't respond yet
-            time.sleep(0.05)
-    raise TimeoutError(f"the service did not become ready within {START_TIMEOUT} s: its log is above")
-
-
-def fetch(url: str) -> None:
-    """Print the response of a page."""
-    say(f"GET {url}")
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        print(f"    {answer.status} {answer.read().decode().strip()}")
+def say(text: str) -> None:
+    """Print a line, also into the picture."""
+    console.print(text, markup=False)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except MissingError as error:
-        sys.exit(str(error))
+    main()

@@ -1,38 +1,34 @@
-"""What a machine needs to install and run services."""
+"""What a machine needs to run services and their images: a Python of their version, and a container engine."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from pythons import find_python
+from lock import find_python
 
 ENGINE = Path(__file__).parent / "engine/engine"
-MADE_HERE = "3.14"
+MADE_HERE = ("3.13", "3.14")  # by tools/engine, from Debian's packages
 
 
 class MissingError(Exception):
     """Something is missing that only the user can install; the message names it."""
 
 
-def say(message: str) -> None:
-    """Announce a step."""
-    print(f"==> {message}", flush=True)
-
-
 def service_python(version: str) -> str:
-    """Return the path of a Python of *version*. If there is no other, tools/engine makes one.
+    """Return the path of a Python of *version*. If there is none, uv downloads one, or else tools/engine makes one.
 
     Raises:
         MissingError: There is none; the message tells how to install it.
     """
     uv = shutil.which("uv") or "uv"
     if not (python := find_python(version, uv)):
-        say(f"downloading Python {version} (uv python install {version})")
         subprocess.run([uv, "python", "install", version], check=False)
         python = find_python(version, uv)
-    if not python and version == MADE_HERE:
+    if not python and version in MADE_HERE:
         made = subprocess.run([ENGINE, "python", version], check=False, stdout=subprocess.PIPE, text=True)
         python = made.stdout.strip()
     if not python:
@@ -43,24 +39,37 @@ def service_python(version: str) -> str:
     return python
 
 
-def install(*packages: str, why: str) -> None:
-    """Install Debian packages if apt-get is available and this process is root.
+@contextmanager
+def container_engine() -> Iterator[None]:
+    """Use the engine that is running; if there is none, start a private one, and stop it at the end.
 
     Raises:
-        MissingError: That isn't so; the message names the packages.
+        MissingError: Here, none can be started; tools/engine printed the reason.
     """
-    names = " ".join(packages)
-    if os.geteuid() or not shutil.which("apt-get"):
-        raise MissingError(f"Install {names}, because {why}.")
-    say(f"installing {names}, because {why}")
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run(["apt-get", "update", "-qq"], **quiet)
-    subprocess.run(["apt-get", "install", "-qqy", "--no-install-recommends", *packages], **quiet)
+    started = False
+    if not succeeds("docker", "version"):
+        started = not succeeds(ENGINE, "status")
+        if started and subprocess.run([ENGINE, "start"], check=False).returncode:
+            raise MissingError("There is no container engine: install one, such as Docker, and start it.")
+        command = ["bash", "-c", 'eval "$("$0" env)" && env -0', ENGINE]
+        variables = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        os.environ.update(line.split("=", 1) for line in variables.rstrip("\0").split("\0"))
+    try:
+        yield
+    finally:
+        if started:
+            subprocess.run([ENGINE, "stop"], check=False)
 
 
-def run(command: list[str], **options: object) -> None:
-    """Print and run *command*; if it fails, exit with a message."""
-    say(" ".join(command))
-    status = subprocess.run(command, check=False, text=True, **options).returncode
-    if status:
-        sys.exit(f"{command[0]} ended with exit status {status}: see its output above")
+def has_images(*images: str) -> bool:
+    """Return whether the engine has the images, after pulling them, or making stand-ins where that is impossible."""
+    # The script needs Linux; other machines' engines pull images as they build.
+    return sys.platform != "linux" or subprocess.run([ENGINE, "stand-ins", *images], check=False).returncode == 0
+
+
+def succeeds(*command: str | Path) -> bool:
+    """Return whether a command exists and succeeds."""
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
