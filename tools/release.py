@@ -1,6 +1,7 @@
 """Cut a release: give CHANGELOG.md's unreleased changes a version, tag that commit, and record it in releases.toml.
 
-Then test all of it, including updates from the new release. If a step fails, all steps are undone.
+Then test it, including updates from it: with everything, or, if the commit before has passed `make test-all`, with
+`make test`. If a step fails, all steps are undone.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from pathlib import Path
 
 CHANGELOG = Path("CHANGELOG.md")
 TABLE = Path("releases.toml")
+TESTED = Path(".pytest_cache/tested")  # the commit that passed `make test-all` last
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 UNRELEASED = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -23,14 +25,14 @@ class ReleaseError(Exception):
 
 def main() -> None:
     """Check, then release."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("version", help="such as 0.2.0")
-    check_all = "make test-all"
-    parser.add_argument("--check", default=check_all, help="the command that has to pass (for tests of this script)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version", help="such as 1.0.0")
+    parser.add_argument("--check", help="the command that has to pass instead (for tests of this script)")
     options = parser.parse_args()
     try:
         check(options.version)
-        release(options.version, options.check)
+        tested = TESTED.is_file() and TESTED.read_text(encoding="utf-8").strip() == git("rev-parse", "HEAD")
+        release(options.version, options.check or ("make test" if tested else "make test-all"))
     except ReleaseError as error:
         sys.exit(f"No release: {error}.")
     print(f"Released {options.version}. Publish it:\n\n    git push --atomic origin main v{options.version}")
@@ -43,10 +45,10 @@ def check(version: str) -> None:
         ReleaseError: It can't.
     """
     if not VERSION.fullmatch(version):
-        raise ReleaseError(f'"{version}" is not a version: give three numbers, as in VERSION=0.2.0')
-    tags = {tag.removeprefix("v") for tag in git("tag", "--list").split()}
-    latest = max(filter(VERSION.fullmatch, tags | tomllib.loads(TABLE.read_text()).keys()), key=numbers, default="")
-    if latest and numbers(version) <= numbers(latest):
+        raise ReleaseError(f'"{version}" is not a version: give three numbers, as in VERSION=1.0.0')
+    released = {tag.removeprefix("v") for tag in git("tag", "--list").split()} | tomllib.loads(TABLE.read_text()).keys()
+    latest = max(filter(VERSION.fullmatch, released), key=numbers, default="0.0.0")
+    if numbers(version) <= numbers(latest):
         raise ReleaseError(f"{version} is not above {latest}, the latest release: choose a higher version")
     if (branch := git("branch", "--show-current")) != "main":
         raise ReleaseError(f'releases are cut from main, and this is "{branch}": run `git switch main`')
@@ -68,21 +70,20 @@ def release(version: str, test: str) -> None:
     Raises:
         ReleaseError: A step failed; all steps are undone.
     """
-    start, tag = git("rev-parse", "HEAD"), f"v{version}"
+    start, tag, message = git("rev-parse", "HEAD"), f"v{version}", f"Release {version}"
     try:
-        changelog = CHANGELOG.read_text(encoding="utf-8")
         heading = f"## Unreleased\n\n## {version} ({datetime.now(UTC).date()})\n"
+        changelog = CHANGELOG.read_text(encoding="utf-8")
         CHANGELOG.write_text(changelog.replace("## Unreleased\n", heading, 1), encoding="utf-8")
-        git("commit", "--quiet", "--message", f"Release {version}", CHANGELOG)
-        git("tag", "--annotate", "--message", f"Release {version}", tag)
+        git("commit", "--quiet", "--message", message, CHANGELOG)
+        git("tag", "--annotate", "--message", message, tag)
         with TABLE.open("a", encoding="utf-8") as table:
             table.write(f'"{version}" = "{git("rev-parse", "HEAD")}"\n')
         git("commit", "--quiet", "--message", f"Record the commit of {version}", TABLE)
-        released = git("rev-parse", "HEAD")
-        # Tests update services of every release, so this one has to be recorded first.
+        recorded = git("rev-parse", "HEAD")
         if subprocess.run(test, shell=True, check=False).returncode:
             raise ReleaseError(f"`{test}` failed: fix what it names")
-        if git("status", "--porcelain") or git("rev-parse", "HEAD") != released:
+        if git("status", "--porcelain") or git("rev-parse", "HEAD") != recorded:
             raise ReleaseError(f"`{test}` changed the working tree: it must not")
     except BaseException:
         # Keep other files: they may have been edited while the tests ran.
