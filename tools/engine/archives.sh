@@ -101,7 +101,8 @@ bootstrap() { # SUITE TARGET mmdebstrap's options...
   check_machine
   if ! command -v mmdebstrap >/dev/null; then
     say "installing mmdebstrap on this machine with apt"
-    { apt-get update -qq && apt-get install -qqy --no-install-recommends mmdebstrap; } >/dev/null ||
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends mmdebstrap; } \
+      >/dev/null ||
       die "apt cannot install mmdebstrap: does 'apt-get update' reach its mirror?"
   fi
   list=$(sources "$suite")

@@ -41,8 +41,8 @@ stop_process() { # NAME
   if is_running "$1"; then
     pid=$(<"$HOME_DIR/$1.pid")
     say "stopping $1"
-    # unshare doesn't forward signals, so its only child gets it.
-    xargs -r kill -TERM <"/proc/$pid/task/$pid/children" || true
+    # unshare doesn't forward signals, so its only child gets it. Bash's own kill: a small system may lack the program.
+    kill -TERM "$(xargs <"/proc/$pid/task/$pid/children")" || true
     for _ in {1..200}; do is_running "$1" || break; sleep 0.2; done
     if is_running "$1"; then
       say "$1 still runs after 40 s: killing it"

@@ -142,11 +142,14 @@ postgresql_tar() { # VERSION TAR
 uv_tar() { # VERSION TAR
   local dir machine
   dir=$(mktemp -d) machine=$(uname -m)
-  python3 -m pip install -qq --no-deps --target "$dir" --only-binary :all: \
-    --platform "musllinux_1_1_$machine" "uv==$1" >&2 ||
+  if command -v uv >/dev/null; then
     uv pip install -qq --no-deps --target "$dir" --only-binary :all: \
-      --python-platform "$machine-unknown-linux-musl" "uv==$1" >&2 ||
-    die "neither pip nor uv can install uv==$1: is there such a release, and does this machine reach a package index?"
+      --python-platform "$machine-unknown-linux-musl" "uv==$1" >&2
+  else
+    python3 -m pip install -qq --no-deps --target "$dir" --only-binary :all: \
+      --platform "musllinux_1_1_$machine" "uv==$1" >&2
+  fi ||
+    die "cannot install uv==$1: is there such a release, and does this machine reach a package index?"
   tar --create --owner=0 --group=0 --file "$2.new" --directory "$dir/bin" uv uvx
   mv "$2.new" "$2"
   rm -rf "$dir"
