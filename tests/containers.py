@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PATIENCE = 60  # seconds, on the slowest machine
+PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds, enough for the slowest machine
 # As a careful platform runs it: read-only, without capabilities, as any user.
 LOCKED_DOWN = (
     "--read-only",
@@ -65,7 +67,7 @@ class Container:
 
     id: str
 
-    @property
+    @cached_property
     def host(self) -> str:
         """Return its address."""
         return docker("inspect", "--format={{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.id)
@@ -93,13 +95,14 @@ class Container:
         except (OSError, http.client.HTTPException):
             return 0
 
-    def send(self, data: bytes, timeout: float = 15) -> bytes:
-        """Send bytes, and return what comes back until the server closes the connection or stays silent."""
+    def send(self, data: bytes, *, end: bool = False, timeout: float = 15) -> bytes:
+        """Send bytes, perhaps the last ones, and return what comes back until the server closes or stays silent."""
         received = b""
         with socket.create_connection((self.host, 8000), timeout=timeout) as connection:
             try:
                 connection.sendall(data)
-                connection.shutdown(socket.SHUT_WR)
+                if end:
+                    connection.shutdown(socket.SHUT_WR)
                 while part := connection.recv(65536):
                     received += part
             except OSError:  # the server closed it

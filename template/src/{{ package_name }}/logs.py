@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 from typing import Any
 
 import structlog
@@ -10,6 +9,8 @@ import structlog
 
 def configure(level: str, log_format: str) -> None:
     """Send the events of structlog and of the standard library to standard output."""
+    # Not sys.stdout, which uWSGI replaces by standard error.
+    output = open(1, "w", encoding="utf-8", closefd=False)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -18,7 +19,9 @@ def configure(level: str, log_format: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    last: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    last: list[structlog.typing.Processor] = [
+        structlog.dev.ConsoleRenderer(colors=output.isatty())
+    ]
     if log_format == "json":
         last = [
             structlog.processors.format_exc_info,
@@ -33,7 +36,7 @@ def configure(level: str, log_format: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -51,4 +54,9 @@ def to_json(event: dict[str, Any], **_: Any) -> str:
     try:
         return json.dumps(event, allow_nan=False, default=repr)
     except (TypeError, ValueError):  # keys that aren't text, NaN, cycles
-        return json.dumps({name: repr(value) for name, value in event.items()})
+        return json.dumps({key: shown(value) for key, value in event.items()})
+
+
+def shown(value: object) -> str:
+    """Return a text as it is, and anything else as Python shows it."""
+    return value if isinstance(value, str) else repr(value)
