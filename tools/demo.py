@@ -54,7 +54,7 @@ def main() -> None:
             make_service(folder)
         else:
             # Without access to Docker Hub, the Dockerfile's frontend can't be pulled; the engine has a built-in one.
-            make_service(folder, *([] if has_images(FRONTEND) else ["--data=dockerfile_syntax="]))
+            make_service(folder, *([] if has_images(FRONTEND, quiet=True) else ["--data=dockerfile_syntax="]))
             stack.callback(subprocess.run, ["docker", "rmi", "--force", NAME], capture_output=True)
             stack.callback(subprocess.run, ["docker", "rm", "--force", NAME], capture_output=True)
             show_image(folder)

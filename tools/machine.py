@@ -61,10 +61,11 @@ def container_engine() -> Iterator[None]:
             subprocess.run([ENGINE, "stop"], check=False)
 
 
-def has_images(*images: str) -> bool:
+def has_images(*images: str, quiet: bool = False) -> bool:
     """Return whether the engine has the images, after pulling them, or making stand-ins where that is impossible."""
-    # The script needs Linux; other machines' engines pull images as they build.
-    return sys.platform != "linux" or subprocess.run([ENGINE, "stand-ins", *images], check=False).returncode == 0
+    if sys.platform != "linux":
+        return True  # The script needs Linux. Other machines' engines pull images as they build.
+    return subprocess.run([ENGINE, "stand-ins", *images], check=False, capture_output=quiet).returncode == 0
 
 
 def succeeds(*command: str | Path) -> bool:
