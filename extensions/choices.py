@@ -87,6 +87,8 @@ def make_stack(**answers: str) -> dict[str, Any]:
     chosen = {kind: answers[question] for kind, question in KINDS.items() if answers[question] != NONE}
     folders = [STACKS / kind / name for kind, name in chosen.items()]
     rows = [CHOICES[KINDS[kind]][name] for kind, name in chosen.items()]
+    # What the framework's values are with the database.
+    rows[0] = rows[0] | rows[0].get(WITH, {}).get(answers["database"], {})
     framework, server = rows[:2]
     traits = sorted({*chosen.values(), framework["interface"], framework["orm"]})
     # What the choices bring, and what they bring in addition because of one another.

@@ -1,0 +1,66 @@
+"""The database: an engine made by the lifespan, and a session for each request."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import exc, text
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from . import health
+from .postgresql import parameters
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def connected(app: FastAPI, url: str) -> AsyncIterator[None]:
+    """Let requests and /readyz use the database; close all connections in the end."""
+    engine = app.state.engine = create_async_engine(
+        "postgresql+psycopg://",
+        connect_args=parameters(url),
+        # Connections of a worker, and seconds to wait for one of them.
+        pool_size=5,
+        max_overflow=0,
+        pool_timeout=3,
+        # Replace those that the server has closed.
+        pool_pre_ping=True,
+        # Errors don't show the data of a statement.
+        hide_parameters=True,
+    )
+
+    async def check() -> None:
+        async with asyncio.timeout(3), engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    health.checks["database"] = check
+    try:
+        yield
+    finally:
+        await engine.dispose()
+
+
+def register(app: FastAPI) -> None:
+    """Respond with 503 while the database is away."""
+
+    @app.exception_handler(exc.OperationalError)
+    @app.exception_handler(exc.TimeoutError)
+    async def unavailable(_: Request, error: Exception) -> JSONResponse:
+        """Log the reason without a traceback."""
+        log.error("database unavailable", reason=str(getattr(error, "orig", error)))
+        return JSONResponse({"error": "database unavailable"}, 503)
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Yield the request's session; what isn't committed is undone."""
+    async with AsyncSession(
+        request.app.state.engine, expire_on_commit=False
+    ) as session:
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(get_session)]

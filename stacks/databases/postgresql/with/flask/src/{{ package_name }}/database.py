@@ -1,0 +1,60 @@
+"""The database: an engine made by the factory, and a session for each request."""
+
+import structlog
+from flask import Flask, current_app, g
+from sqlalchemy import create_engine, exc, text
+from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
+
+from . import health
+from .postgresql import parameters
+
+log = structlog.get_logger()
+
+
+def register(app: Flask, url: str) -> None:
+    """Give each request a session, and respond with 503 while the database is away."""
+    engine = create_engine(
+        "postgresql+psycopg://",
+        connect_args=parameters(url),
+        # Connections of a worker, and seconds to wait for one of them. They are made when
+        # they are needed, so that no two processes share one.
+        pool_size=5,
+        max_overflow=0,
+        pool_timeout=3,
+        # Replace those that the server has closed.
+        pool_pre_ping=True,
+        # Errors don't show the data of a statement.
+        hide_parameters=True,
+    )
+    app.extensions["engine"] = engine
+
+    @app.teardown_appcontext
+    def close(_: BaseException | None) -> None:
+        """Return the connection; what isn't committed is undone."""
+        if opened := g.pop("session", None):
+            opened.close()
+
+    @app.errorhandler(exc.OperationalError)
+    @app.errorhandler(exc.TimeoutError)
+    def unavailable(error: Exception) -> tuple[dict[str, str], int]:
+        """Log the reason without a traceback."""
+        log.error("database unavailable", reason=str(getattr(error, "orig", error)))
+        return {"error": "database unavailable"}, 503
+
+    def check() -> None:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    health.checks["database"] = check
+
+
+def get_session() -> Session:
+    """Return the request's session."""
+    if "session" not in g:
+        g.session = Session(current_app.extensions["engine"])
+    opened: Session = g.session
+    return opened
+
+
+session: Session = LocalProxy(get_session)  # type: ignore[assignment]
