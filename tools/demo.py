@@ -16,8 +16,7 @@ from itertools import groupby
 from pathlib import Path
 
 from machine import MissingError, container_engine, has_images, service_python
-from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.console import Console
+from rich.console import CONSOLE_SVG_FORMAT, Console
 
 TEMPLATE = Path(__file__).resolve().parent.parent
 PYTHON = "3.13"  # the default service's
