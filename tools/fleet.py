@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ANSWERS = ".copier-answers.yml"
@@ -42,20 +43,26 @@ def main() -> int:
     update = ["--trust"] if options.trust else []
     if options.vcs_ref:
         update.append(f"--vcs-ref={options.vcs_ref}")
-    statuses = []
-    for service in options.services:
-        with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-            try:
-                good, result = preview(service, Path(folder) / "service", update)
-            except FleetError as error:
-                good, result = False, f"error: {error}"
-        print(f"{service}: {result}", flush=True)
-        statuses.append(good)
-    return 0 if all(statuses) else 1
+    status = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda service: preview(service, update), options.services)
+        for service, (good, result) in zip(options.services, results, strict=True):
+            print(f"{service}: {result}", flush=True)
+            status |= not good
+    return status
 
 
-def preview(service: str, clone: Path, options: list[str]) -> tuple[bool, str]:
-    """Update a clone of *service* with *options*; return whether that needs nobody, and the result in one line.
+def preview(service: str, options: list[str]) -> tuple[bool, str]:
+    """Update a clone of *service* with *options*; return whether that needs nobody, and the result in one line."""
+    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+        try:
+            return update_clone(service, Path(folder) / "service", options)
+        except FleetError as error:
+            return False, f"error: {error}"
+
+
+def update_clone(service: str, clone: Path, options: list[str]) -> tuple[bool, str]:
+    """Clone *service* and update the clone; return what `preview` does.
 
     Raises:
         FleetError: The service can't be cloned or updated.
