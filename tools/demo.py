@@ -140,4 +140,7 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(str(error))
