@@ -1,8 +1,8 @@
 """The choices in stacks/, and what a service gets from those that were made: see docs/how-to/extend.md.
 
 A choice is a folder, stacks/KIND/NAME/. Its files are files of the service, under the names that they have there, but
-`choice.toml`, which has its values, and `with/OTHER/`, whose files it adds if the service also has OTHER: another
-choice, the framework's interface or its ORM.
+`choice.toml`, which has its values, `operations.md.jinja`, a section of docs/operations.md, and `with/OTHER/`, whose
+files it adds if the service also has OTHER: another choice, the framework's interface or its ORM.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).resolve().parent.parent
 STACKS = TEMPLATE / "stacks"
 NONE = "none"
-VALUES, WITH, SUFFIX = "choice.toml", "with", ".jinja"
+VALUES, SECTION, WITH, SUFFIX = "choice.toml", "operations.md.jinja", "with", ".jinja"
 
 # A custom base image, derived from Debian or Ubuntu: two more questions ask for the image and its Python.
 OTHER = "other"
@@ -127,6 +127,9 @@ def make_stack(**answers: str) -> dict[str, Any]:
         # An example value for each setting that has no default.
         "example": fill({name: text for row in rows for name, text in row.get("example", {}).items()}),
         "module": module,
+        "sections": [
+            (folder / SECTION).relative_to(TEMPLATE).as_posix() for folder in folders if (folder / SECTION).exists()
+        ],
         "files": brought,
         "etc": any(file["path"].startswith("etc/") for file in brought),
     }
@@ -136,7 +139,7 @@ def files(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the path in the service, and the path in the template, of each file that a folder brings."""
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder)
-        if file.is_file() and path.parts[0] not in (VALUES, WITH) and "__pycache__" not in path.parts:
+        if file.is_file() and path.parts[0] not in (VALUES, SECTION, WITH) and "__pycache__" not in path.parts:
             yield path.as_posix().removesuffix(SUFFIX), file.relative_to(TEMPLATE).as_posix()
 
 
