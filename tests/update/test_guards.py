@@ -5,7 +5,7 @@ from pathlib import Path
 
 import plumbum
 import pytest
-from conftest import TEMPLATE, git
+from support import TEMPLATE, git
 
 FILE = ".dockerignore"
 
@@ -90,7 +90,16 @@ def test_service_may_lie_anywhere_in_a_repository(place, make, template, tmp_pat
         git(service.folder, "worktree", "add", "--quiet", folder)
     elif place == "submodule":
         git(tmp_path, "init", "--quiet", "elsewhere")
-        git(tmp_path / "elsewhere", "-c", "protocol.file.allow=always", "submodule", "add", "--quiet", service.folder, place)
+        git(
+            tmp_path / "elsewhere",
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "add",
+            "--quiet",
+            service.folder,
+            place,
+        )
     else:
         git(tmp_path, "init", "--quiet", "elsewhere")
         (service.folder / ".git").rename(tmp_path / "unused")
