@@ -3,24 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
-from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy import Dialect, event, exc, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from . import health
-from .postgresql import parameters
+from .postgresql import Attempts, parameters
 
 log = structlog.get_logger()
 
 
-@asynccontextmanager
-async def connected(app: FastAPI, url: str) -> AsyncIterator[None]:
-    """Let requests and /readyz use the database; close all connections in the end."""
-    engine = app.state.engine = create_async_engine(
+def make_engine(url: str) -> AsyncEngine:
+    """Return an engine, which connects when it is used."""
+    return create_async_engine(
         "postgresql+psycopg://",
         connect_args=parameters(url),
         # Connections of a worker, and seconds to wait for one of them.
@@ -32,6 +31,18 @@ async def connected(app: FastAPI, url: str) -> AsyncIterator[None]:
         # Errors don't show the data of a statement.
         hide_parameters=True,
     )
+    attempts = Attempts()
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def connect(dialect: Dialect, _: object, args: Any, kwargs: Any) -> Any:
+        with attempts.attempt():
+            return dialect.connect(*args, **kwargs)
+
+
+@asynccontextmanager
+async def connected(app: FastAPI, url: str) -> AsyncIterator[None]:
+    """Let requests and /readyz use the database; close all connections in the end."""
+    engine = app.state.engine = make_engine(url)
 
     async def check() -> None:
         async with asyncio.timeout(3), engine.connect() as connection:
@@ -63,4 +74,5 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-Session = Annotated[AsyncSession, Depends(get_session)]
+# It is closed before the response is sent: a slow client occupies no connection.
+Session = Annotated[AsyncSession, Depends(get_session, scope="function")]

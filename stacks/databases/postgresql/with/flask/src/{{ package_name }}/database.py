@@ -1,13 +1,15 @@
 """The database: an engine made by the factory, and a session for each request."""
 
+from typing import Any
+
 import structlog
 from flask import Flask, current_app, g
-from sqlalchemy import create_engine, exc, text
+from sqlalchemy import Dialect, create_engine, event, exc, text
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
 from . import health
-from .postgresql import parameters
+from .postgresql import Attempts, parameters
 
 log = structlog.get_logger()
 
@@ -28,6 +30,12 @@ def register(app: Flask, url: str) -> None:
         hide_parameters=True,
     )
     app.extensions["engine"] = engine
+    attempts = Attempts()
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Dialect, _: object, args: Any, kwargs: Any) -> Any:
+        with attempts.attempt():
+            return dialect.connect(*args, **kwargs)
 
     @app.teardown_appcontext
     def close(_: BaseException | None) -> None:
