@@ -2,10 +2,13 @@
 
 import os
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from psycopg import ProgrammingError
+from psycopg import OperationalError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
@@ -42,3 +45,25 @@ def parameters(url: str) -> dict[str, Any]:
     if file := os.environ.get("DATABASE_PASSWORD_FILE"):
         given["password"] = Path(file).read_text(encoding="utf-8").strip()
     return {**DEFAULTS, **given}
+
+
+class Attempts:
+    """A process's attempts to connect: for two seconds after one failed, others fail at once.
+
+    Otherwise all workers would wait for a database that is away, and no probe would get
+    a response.
+    """
+
+    def __init__(self) -> None:
+        self.next = 0.0
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Connect within this context."""
+        if time.monotonic() < self.next:
+            raise OperationalError("the last attempt to connect has just failed")
+        try:
+            yield
+        except OperationalError:
+            self.next = time.monotonic() + 2
+            raise

@@ -18,7 +18,7 @@ def read_database(env: environ.Env) -> dict[str, Any]:
     """Return the settings for DATABASE_URL."""
     options = parameters(env.str("DATABASE_URL"))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": f"{__package__}.backend",
         "HOST": options.pop("host", ""),
         "PORT": options.pop("port", ""),
         "NAME": options.pop("dbname", ""),

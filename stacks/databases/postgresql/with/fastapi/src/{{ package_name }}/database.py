@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 def make_engine(url: str) -> AsyncEngine:
     """Return an engine, which connects when it is used."""
-    return create_async_engine(
+    engine = create_async_engine(
         "postgresql+psycopg://",
         connect_args=parameters(url),
         # Connections of a worker, and seconds to wait for one of them.
@@ -37,6 +37,8 @@ def make_engine(url: str) -> AsyncEngine:
     def connect(dialect: Dialect, _: object, args: Any, kwargs: Any) -> Any:
         with attempts.attempt():
             return dialect.connect(*args, **kwargs)
+
+    return engine
 
 
 @asynccontextmanager
