@@ -94,6 +94,13 @@ def test_grace_period_covers_the_pause_and_the_longest_request(render, framework
     assert pod["terminationGracePeriodSeconds"] >= pause + int(longest[longest.lastindex] if longest else 60) + 5
 
 
+def test_grace_period_of_a_worker_covers_the_time_for_its_jobs(render):
+    service = render(deploy="kubernetes", **OPTIONS[2])
+    (timeout,) = re.findall(r"^STOP_TIMEOUT = (\d+)$", (service / "src/my_service/worker.py").read_text(), re.MULTILINE)
+
+    assert pods(kustomize(service))["my-service-worker"]["terminationGracePeriodSeconds"] == int(timeout) + 5
+
+
 def test_service_without_kubernetes_does_not_mention_it(render):
     service = render(**OPTIONS[2])
     for file in service.rglob("*"):
