@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 def configure(level: str, log_format: str) -> None:
     """Send the events of structlog and of the standard library to standard output."""
     # Not sys.stdout, which uWSGI replaces by standard error.
-    output = open(1, "w", encoding="utf-8", closefd=False)
+    output = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
