@@ -14,6 +14,7 @@ from jinja2.ext import Extension
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import PurePath
 
     from jinja2 import Environment
 
@@ -242,14 +243,13 @@ def check_package_name(value: object) -> str:
     return f"write {package_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
-def check_renaming(name: object, old: object) -> str:
-    """Return why an answer can't rename the package, or an empty string; *old* is empty in a new service.
-
-    An update has to move the package before it asks questions and merges: otherwise edits would be lost.
-    """
-    if not old or name == old:
+def check_renaming(name: object, answers_file: PurePath) -> str:
+    """Return why an update can't rename the package, or an empty string; *answers_file* may not exist yet."""
+    file = Path(answers_file)
+    old = file.is_file() and re.search(r"^package_name: (\w+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if not old or name == old[1]:
         return ""
-    return "rename by --data package_name=NEW\nAn update can rename the package only before it asks questions."
+    return f"move the package by hand\nCommit that and package_name in {file.name}, then update."
 
 
 def check_description(value: object) -> str:

@@ -227,8 +227,9 @@ def test_message_fits_a_terminal_and_begins_with_a_hint(question):
         assert re.match("write |use |leave out ", message), message
 
 
-def test_message_about_renaming_fits_a_terminal():
-    assert fits("package_name", names.check_renaming("a" * 40, "b" * 40))
+def test_message_about_renaming_fits_a_terminal(tmp_path):
+    (tmp_path / ".copier-answers.yml").write_text(f"package_name: {'b' * 40}\n", encoding="utf-8")
+    assert fits("package_name", names.check_renaming("a" * 40, tmp_path / ".copier-answers.yml"))
 
 
 def fits(question: str, message: str) -> bool:

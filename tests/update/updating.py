@@ -79,3 +79,13 @@ class Template:
         options = {"defaults": True, "quiet": True, "unsafe": True, "skip_tasks": True, **options}
         run_copy(str(self.folder), folder, vcs_ref=f"v{version}", **options)
         return Service(folder)
+
+
+def append(line: str, pattern: str) -> Callable[[Path], None]:
+    """Return a change of the template that appends a line to a file."""
+
+    def change(folder: Path) -> None:
+        (file,) = folder.glob(pattern)
+        file.write_text(file.read_text(encoding="utf-8") + line, encoding="utf-8")
+
+    return change
