@@ -4,9 +4,7 @@ import shutil
 
 import pytest
 from support import commit, git
-from updating import append
-
-DATABASE = {"database": "postgresql", "jobs": "procrastinate", "deploy": "kubernetes", "ci": "github"}
+from updating import ALL, append
 
 
 @pytest.mark.parametrize(
@@ -15,10 +13,10 @@ DATABASE = {"database": "postgresql", "jobs": "procrastinate", "deploy": "kubern
         ({"framework": "flask"}, {"server": "granian", "platform": "ubuntu-24.04"}),
         ({"framework": "django"}, {"server": "gunicorn", "license": "MIT"}),
         ({"framework": "fastapi"}, {"server": "uvicorn", "ci": "gitlab"}),
-        ({"framework": "flask"}, DATABASE),
-        ({"framework": "fastapi"}, DATABASE),
-        ({"framework": "django"}, DATABASE),
-        ({"framework": "django", **DATABASE}, {"jobs": "none", "deploy": "none"}),
+        ({"framework": "flask"}, ALL),
+        ({"framework": "fastapi"}, ALL),
+        ({"framework": "django"}, ALL),
+        ({"framework": "django", **ALL}, {"jobs": "none", "deploy": "none"}),
     ],
     ids=str,
 )

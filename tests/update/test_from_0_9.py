@@ -1,10 +1,9 @@
 """Services of 0.9.0, untouched and edited, come to the present state by one `copier update`."""
 
 import pytest
-from updating import Service
+from updating import ALL, Service
 
 OLD = "0.9.0"
-ALL = {"database": "postgresql", "jobs": "procrastinate", "deploy": "kubernetes", "ci": "github"}
 KINDS = {
     "flask": {"framework": "flask"},
     "django": {"framework": "django"},

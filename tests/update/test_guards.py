@@ -5,7 +5,8 @@ from pathlib import Path
 
 import plumbum
 import pytest
-from support import TEMPLATE, git
+from support import TEMPLATE, commit, git
+from updating import Service
 
 FILE = ".dockerignore"
 
@@ -85,27 +86,17 @@ def test_service_may_lie_anywhere_in_a_repository(place, make, template, tmp_pat
     service.edit(FILE, "", "/ours\n")
     service.edit(".gitignore", "/", "# The team's\n/")
     service.commit()
-    folder = tmp_path / "elsewhere" / place
+    top = tmp_path / "elsewhere"
+    git(tmp_path, "init", "--quiet", top)
     if place == "worktree":
-        git(service.folder, "worktree", "add", "--quiet", folder)
+        git(service.folder, "worktree", "add", "--quiet", top / place)
     elif place == "submodule":
-        git(tmp_path, "init", "--quiet", "elsewhere")
-        git(
-            tmp_path / "elsewhere",
-            "-c",
-            "protocol.file.allow=always",
-            "submodule",
-            "add",
-            "--quiet",
-            service.folder,
-            place,
-        )
+        git(top, "-c", "protocol.file.allow=always", "submodule", "add", "--quiet", service.folder, place)
     else:
-        git(tmp_path, "init", "--quiet", "elsewhere")
         (service.folder / ".git").rename(tmp_path / "unused")
-        service.folder.rename(folder)
-    service = type(service)(folder)
-    service.commit()
+        service.folder.rename(top / place)
+        commit(top)
+    service = Service(top / place)
 
     service.update(version)
 
@@ -150,11 +141,12 @@ def test_edits_move_with_a_renamed_file(make, template, capfd):
     assert capfd.readouterr().err.count(".envrc") == 0
 
 
-def test_conflict_in_a_renamed_file_is_marked(make, template, capfd):
-    service = make()
-    service.edit(".envrc", "", "")
+def test_conflict_in_a_renamed_file_is_marked(make, template, capfd, tmp_path):
+    service = make(folder=tmp_path / "all services" / "service")
     service.write(".envrc", f"# The team's\n{service.text('.envrc')}")
-    service.commit()
+    (service.folder / ".git").rename(tmp_path / "unused")
+    git(tmp_path, "init", "--quiet", service.folder.parent)
+    commit(service.folder.parent)
 
     service.update(template.release(rename()))
 

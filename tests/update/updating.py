@@ -12,6 +12,8 @@ from support import TEMPLATE, commit, git
 RELEASES: dict[str, str] = tomllib.loads((TEMPLATE / "releases.toml").read_text(encoding="utf-8"))
 # The working tree, as a release.
 PRESENT = "1000.0.0"
+# Each option.
+ALL = {"database": "postgresql", "jobs": "procrastinate", "deploy": "kubernetes", "ci": "github"}
 
 
 @dataclass
