@@ -46,9 +46,13 @@ async def connected(app: FastAPI, url: str) -> AsyncIterator[None]:
     """Let requests and /readyz use the database; close all connections in the end."""
     engine = app.state.engine = make_engine(url)
 
-    async def check() -> None:
-        async with asyncio.timeout(3), engine.connect() as connection:
+    async def query() -> None:
+        async with engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def check() -> None:
+        # Shielded: a query that is cancelled waits for the server.
+        await asyncio.wait_for(asyncio.shield(query()), timeout=3)
 
     health.checks["database"] = check
     try:
