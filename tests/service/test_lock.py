@@ -217,3 +217,8 @@ def test_update_locks_what_it_merged(tmp_path, template_files):
     assert '{ name = "anyascii" }' in text
     assert '{ name = "iniconfig", specifier = ">=2" }' in text
     subprocess.run(["uv", "lock", "--check"], cwd=folder, check=True)
+
+    git(folder, "reset --quiet --hard")
+    command = [*copier, "update", "--trust", "--defaults", "--skip-tasks"]
+    update = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert "uv.lock" not in update.stderr
