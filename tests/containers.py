@@ -152,7 +152,7 @@ class Container:
 
     def workers(self) -> list[int]:
         """Return the process IDs, in the container, of the server's workers."""
-        script = "for p in /proc/[0-9]*; do read -r _ _ _ parent _ <$p/stat && echo ${p#/proc/} $parent; done"
+        script = "for p in /proc/[0-9]*; do read -r _ _ _ parent _ <$p/stat && echo ${p#/proc/} $parent; done 2>/dev/null; true"
         parents = {}
         for row in self.execute("sh", "-c", script).splitlines():
             pid, parent = map(int, row.split())

@@ -30,7 +30,7 @@ def register(app: Flask, allowed_hosts: list[str]) -> None:
     def refuse() -> None:
         """Refuse other hosts, and bodies that would be read as empty."""
         # Orchestrators probe the container's address.
-        if allowed_hosts and request.path not in PROBES:
+        if "*" not in allowed_hosts and request.path not in PROBES:
             get_host(request.environ, allowed_hosts)
         chunked = "Transfer-Encoding" in request.headers
         if chunked and not request.environ.get("wsgi.input_terminated"):

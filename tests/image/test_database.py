@@ -1,0 +1,348 @@
+"""PostgreSQL: connections are killed, it stops, and it is migrated while the service runs."""
+
+import http.client
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from conftest import build_image
+from containers import LOCKED_DOWN, Container, docker, running, wait_until
+from support import DEFAULT_SERVERS, ENGINE, Service, edit, stacks
+
+DEFAULTS = list(DEFAULT_SERVERS.items())
+TABLES = {"flask": "notes", "fastapi": "notes", "django": "my_service_note"}
+CLIENTS = 20
+# Four workers, and the memory that they need.
+FOUR_WORKERS = ("--env=WEB_CONCURRENCY=4", "--memory=512m")
+# A worker's connections: one per thread, and at most five in SQLAlchemy's pool.
+CONNECTIONS = {"uwsgi": 1, "gunicorn": 4, "granian": 5, "uvicorn": 5}
+# A migration ends with this, and waits until the test opens the gate.
+GATE = "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.1); END LOOP; END $$"
+ALEMBIC = '''
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+
+
+def upgrade():
+    with {context}:
+        for sql in {statements!r}:
+            op.execute(sql)
+'''
+DJANGO = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    atomic = {atomic}
+    dependencies = [("my_service", "0001_notes")]
+    operations = [migrations.RunSQL([sql]) for sql in {statements!r}]
+"""
+
+
+@dataclass
+class Database:
+    """A PostgreSQL server, called database in its network."""
+
+    network: str
+    container: Container
+
+    @property
+    def options(self) -> list[str]:
+        """Return the options for a container that uses it."""
+        url = "postgresql://app:example@database/app"
+        return [f"--network={self.network}", f"--env=DATABASE_URL={url}"]
+
+    def execute(self, sql: str) -> list[str]:
+        """Execute a statement, and return the rows."""
+        return self.container.execute("psql", "--username=app", "-qAt", f"--command={sql}", user="postgres").splitlines()
+
+    def wait(self) -> None:
+        """Wait until it accepts connections."""
+        probe = ["docker", "exec", self.container.id, "pg_isready", "--host=127.0.0.1", "--username=app"]
+        wait_until(lambda: not subprocess.run(probe, check=False, capture_output=True).returncode, "PostgreSQL")
+
+    def activity(self, pattern: str = "%") -> int:
+        """Return the number of connections of clients whose last statement is like a pattern."""
+        others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        (count,) = self.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {others} AND query LIKE '{pattern}'")
+        return int(count)
+
+
+@pytest.fixture(scope="session")
+def postgresql(use_engine: None) -> Iterator[Database]:
+    """Start a server."""
+    subprocess.run([ENGINE, "stand-ins", "postgres:17"], check=True)
+    network = f"test-{uuid4().hex[:12]}"
+    docker("network", "create", network)
+    settings = ("--env=POSTGRES_USER=app", "--env=POSTGRES_PASSWORD=example")
+    container = docker("run", "--detach", f"--network={network}", "--network-alias=database", *settings, "postgres:17")
+    server = Database(network, Container(container))
+    server.wait()
+    yield server
+    docker("rm", "--force", "--volumes", container)
+    docker("network", "rm", network)
+
+
+@pytest.fixture
+def database(postgresql: Database) -> Database:
+    """Return the server, without tables."""
+    postgresql.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE gate ()")
+    return postgresql
+
+
+@dataclass
+class Deployment:
+    """The image of a service, and a database for it."""
+
+    framework: str
+    server: str
+    image: str
+    database: Database
+
+    @property
+    def options(self) -> list[str]:
+        """Return the options that each container needs."""
+        django = ["--env=SECRET_KEY=secret-of-this-test", "--env=ALLOWED_HOSTS=*"]
+        return [*self.database.options, *(django if self.framework == "django" else [])]
+
+    def run(self, *options: str, image: str = ""):
+        """Run the server, with four workers."""
+        return running(image or self.image, *FOUR_WORKERS, *self.options, *options)
+
+    def migrate(self, *options: str, image: str = "") -> tuple[int, str]:
+        """Run the migrations; return the exit status and the output."""
+        command = ["docker", "run", "--rm", *LOCKED_DOWN, *self.options, *options, image or self.image, "migrate"]
+        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return result.returncode, result.stdout
+
+    def migration(self, folder: Path, *statements: str, concurrent: bool = False) -> str:
+        """Return the option that gives the image one more migration."""
+        context = "op.get_context().autocommit_block()" if concurrent else "op.get_context().begin_transaction()"
+        text = (DJANGO if self.framework == "django" else ALEMBIC).format(
+            statements=statements, atomic=not concurrent, context=context
+        )
+        file = folder / "0002_more.py"
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o644)
+        versions = "" if self.framework == "django" else "versions/"
+        return f"--volume={file}:/app/lib/python3.13/site-packages/my_service/migrations/{versions}{file.name}:ro"
+
+
+@pytest.fixture(params=stacks(DEFAULTS))
+def deployment(request: pytest.FixtureRequest, build: Callable[..., str], database: Database) -> Deployment:
+    """Build a service with a database."""
+    framework, server = request.param
+    image = build(with_pages=False, framework=framework, server=server, database="postgresql")
+    return Deployment(framework, server, image, database)
+
+
+@dataclass
+class Load:
+    """Clients that write and read notes and ask the probes, and what they got."""
+
+    container: Container
+    results: list[tuple[float, float, str, int]] = field(default_factory=list)
+    """Start, end, kind and status of each request; 0 is none."""
+    written: set[int] = field(default_factory=set)
+    stopped: bool = False
+
+    @classmethod
+    @contextmanager
+    def on(cls, container: Container) -> Iterator["Load"]:
+        """Let clients work until the end of the context."""
+        load = cls(container)
+        kinds = ["write", "read"] * (CLIENTS // 2) + ["/readyz", "/livez"]
+        with ThreadPoolExecutor(len(kinds)) as threads:
+            clients = [threads.submit(load.client, kind) for kind in kinds]
+            try:
+                yield load
+            finally:
+                load.stopped = True
+        for client in clients:
+            client.result()
+
+    def client(self, kind: str) -> None:
+        """Send requests of a kind, one after the other."""
+        while not self.stopped:
+            started, status = time.monotonic(), 0
+            try:
+                if kind == "write":
+                    response = write(self.container)
+                    if response.status == 201:
+                        self.written.add(response.json["id"])
+                else:
+                    response = self.container.request("/notes" if kind == "read" else kind)
+                status = response.status
+            except (OSError, http.client.HTTPException):
+                pass
+            self.results.append((started, time.monotonic(), kind, status))
+            time.sleep(0.1)
+
+    def statuses(self, kind: str, since: float = 0, until: float = float("inf")) -> set[int]:
+        """Return the statuses of the requests of a kind between two moments."""
+        return {status for start, end, of, status in [*self.results] if of == kind and since <= start and end <= until}
+
+    def wait_for(self, kind: str, status: int, seconds: float) -> None:
+        """Wait until a request that starts from now on gets a status."""
+        since = time.monotonic()
+        wait_until(lambda: status in self.statuses(kind, since), f"{kind} is {status}", seconds)
+
+
+def write(container: Container):
+    """Store a note."""
+    return container.request("/notes", "POST", json.dumps({"text": "Buy milk"}), Content_Type="application/json")
+
+
+def columns(deployment: Deployment) -> list[str]:
+    """Return the columns of the notes."""
+    table = TABLES[deployment.framework]
+    return deployment.database.execute(
+        f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
+    )
+
+
+def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
+    deployment.migrate()
+    wanted = 4 * CONNECTIONS[deployment.server]
+    with deployment.run() as container:
+        with Load.on(container) as load:
+            wait_until(lambda: deployment.database.activity() >= wanted, f"{wanted} connections")
+        assert load.statuses("read") | load.statuses("write") == {200, 201}
+        assert deployment.database.activity() <= wanted
+
+        deployment.database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'app'"
+        )
+
+        assert [write(container).status for _ in range(10)] == [201] * 10
+
+
+def test_service_outlives_its_database(deployment: Deployment) -> None:
+    """Stopped for 30 seconds, under load."""
+    database = deployment.database
+    deployment.migrate()
+    with deployment.run() as container:
+        workers = container.workers()
+        with Load.on(container) as load:
+            load.wait_for("write", 201, 30)
+            docker("stop", database.container.id)
+            load.wait_for("/readyz", 503, 4)
+            down = time.monotonic()
+            time.sleep(30)
+            up = time.monotonic()
+            docker("start", database.container.id)
+            database.wait()
+            load.wait_for("/readyz", 200, 5)
+            load.wait_for("write", 201, 5)
+            back = time.monotonic()
+            load.wait_for("write", 201, 5)
+        assert container.workers() == workers
+        assert "Traceback" not in "".join(line.get("exception", "") for line in container.lines("unhandled exception"))
+    # None waits for the database, nor is any lost.
+    assert load.statuses("read", down, up) == load.statuses("write", down, up) == load.statuses("/readyz", down, up)
+    assert load.statuses("read", down, up) == {503}
+    assert load.statuses("/livez") == {200}
+    assert load.statuses("read", back) | load.statuses("write", back) == {200, 201}
+    assert max(end - start for start, end, *_ in load.results) < 10
+    assert load.written <= {*map(int, database.execute(f"SELECT id FROM {TABLES[deployment.framework]}"))}
+
+
+@pytest.mark.parametrize("concurrent", [False, True], ids=["transaction", "concurrently"])
+def test_three_migrations_at_once_are_applied_once(deployment: Deployment, tmp_path: Path, concurrent: bool) -> None:
+    """CREATE INDEX CONCURRENTLY waits for all transactions, also for those that wait for the lock."""
+    deployment.migrate()
+    option = deployment.migration(
+        tmp_path,
+        GATE,
+        f"CREATE INDEX {'CONCURRENTLY' if concurrent else ''} ix_text ON {TABLES[deployment.framework]} (text)",
+        concurrent=concurrent,
+    )
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(deployment.migrate, option) for _ in range(3)]
+        wait_until(lambda: deployment.database.activity("%gate%") == 1, "a migration that runs")
+        wait_until(lambda: deployment.database.activity("%pg_try_advisory_lock%") == 2, "two that wait")
+        deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
+    results = [run.result() for run in runs]
+
+    assert [status for status, _ in results] == [0, 0, 0], results
+    assert deployment.database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_text'::regclass") == ["t"]
+
+
+def test_killed_migration_changes_nothing_and_can_be_run_again(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.migrate()
+    option = deployment.migration(
+        tmp_path, f"ALTER TABLE {TABLES[deployment.framework]} ADD COLUMN author text", GATE
+    )
+    container = docker("run", "--detach", *LOCKED_DOWN, *deployment.options, option, deployment.image, "migrate")
+    wait_until(lambda: deployment.database.activity("%gate%") == 1, "a migration that runs")
+    docker("rm", "--force", container)
+
+    assert columns(deployment) == ["id", "text"]
+    deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
+    assert deployment.migrate(option)[0] == 0
+    assert columns(deployment) == ["id", "text", "author"]
+
+
+def test_table_in_use_and_incomplete_index_stop_a_migration(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.migrate()
+    table = TABLES[deployment.framework]
+    option = deployment.migration(tmp_path, f"ALTER TABLE {table} ADD COLUMN author text")
+    with ThreadPoolExecutor() as threads:
+        other = threads.submit(
+            deployment.database.execute, f"BEGIN; LOCK TABLE {table}; {GATE.replace(' SELECT', ' SELECT')}"
+        )
+        wait_until(lambda: deployment.database.activity("%LOCK TABLE%") == 1, "a transaction that uses the table")
+        status, output = deployment.migrate(option)
+        deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
+        other.result()
+    assert status != 0
+    assert "lock timeout" in output
+
+    deployment.database.execute(f"CREATE INDEX ix_text ON {table} (text)")
+    deployment.database.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_text'::regclass")
+    status, output = deployment.migrate(option)
+    assert status != 0
+    assert "DROP INDEX CONCURRENTLY ix_text" in output
+
+
+def test_rollback_to_the_image_before_an_expand_migration(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.migrate()
+    option = deployment.migration(tmp_path, f"ALTER TABLE {TABLES[deployment.framework]} ADD COLUMN author text")
+    with deployment.run() as old:
+        assert deployment.migrate(option)[0] == 0
+        assert write(old).status == 201
+
+    # Whether or not a platform runs the migrations of the old version again.
+    assert deployment.migrate()[0] == 0
+    with deployment.run() as old:
+        assert write(old).status == 201
+        assert len(old.request("/notes").json) == 2
+    assert "author" in columns(deployment)
+
+
+def test_url_that_cannot_be_meant_is_refused_without_being_shown(deployment: Deployment) -> None:
+    for url in ("postgresql://app:hid@den@database/app", "postgresql://app:hidden@database/app?pgbouncer=true"):
+        with running(deployment.image, *deployment.options, f"--env=DATABASE_URL={url}", ready=False) as container:
+            wait_until(lambda: "DATABASE_URL is invalid" in container.output(), "a message")  # noqa: B023
+            assert container.status("/livez") == 0
+            assert "hid" not in container.output()
+
+
+def test_password_comes_from_its_file(deployment: Deployment, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("example\n", encoding="utf-8")
+    file.chmod(0o644)
+    url = "--env=DATABASE_URL=postgresql://app@database/app"
+    options = (url, f"--volume={file}:/run/password:ro", "--env=DATABASE_PASSWORD_FILE=/run/password")
+
+    assert deployment.migrate(*options)[0] == 0
+    with deployment.run(*options) as container:
+        assert write(container).status == 201
