@@ -10,15 +10,13 @@ from updating import ALL, append
 @pytest.mark.parametrize(
     ("before", "change"),
     [
-        ({"framework": "flask"}, {"server": "granian", "platform": "ubuntu-24.04"}),
-        ({"framework": "django"}, {"server": "gunicorn", "license": "MIT"}),
-        ({"framework": "fastapi"}, {"server": "uvicorn", "ci": "gitlab"}),
-        ({"framework": "flask"}, ALL),
-        ({"framework": "fastapi"}, ALL),
-        ({"framework": "django"}, ALL),
+        ({"framework": "flask"}, {"server": "granian", "platform": "ubuntu-24.04", "license": "MIT", "ci": "gitlab"}),
+        ({"framework": "django"}, {"server": "gunicorn", **ALL}),
+        ({"framework": "fastapi"}, {"server": "uvicorn", **ALL}),
         ({"framework": "django", **ALL}, {"jobs": "none", "deploy": "none"}),
+        pytest.param({"framework": "flask"}, ALL, marks=pytest.mark.slow),
     ],
-    ids=str,
+    ids=["others", "django-all", "fastapi-all", "fewer", "flask-all"],
 )
 def test_changed_answers_equal_a_new_service(before, change, make, template, tmp_path):
     service = make(**before)

@@ -8,23 +8,31 @@ KINDS = {
     "flask": {"framework": "flask"},
     "django": {"framework": "django"},
     "fastapi": {"framework": "fastapi"},
-    "flask-all": {"framework": "flask", **ALL},
     "django-all": {"framework": "django", **ALL},
     "fastapi-all": {"framework": "fastapi", **ALL},
-    # Each of the other servers and of the other answers.
+}
+# Each of the other servers and of the other answers.
+SLOW = {
+    "flask-all": {"framework": "flask", **ALL},
     "gunicorn": {"framework": "django", "server": "gunicorn", "ci": "gitlab", "platform": "python-3.14"},
     "granian": {"framework": "flask", "server": "granian", "license": "MIT", "database": "postgresql"},
     "uvicorn": {"framework": "fastapi", "server": "uvicorn", "settings_library": "environ-config"},
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_untouched_service_equals_a_new_one(kind, make, template, tmp_path):
-    service = make(OLD, **KINDS[kind])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        *(pytest.param(answers, id=name) for name, answers in KINDS.items()),
+        *(pytest.param(answers, id=name, marks=pytest.mark.slow) for name, answers in SLOW.items()),
+    ],
+)
+def test_untouched_service_equals_a_new_one(answers, make, template, tmp_path):
+    service = make(OLD, **answers)
 
     service.update()
 
-    answers = {name: answer for name, answer in KINDS[kind].items() if name != "settings_library"}
+    answers = {name: answer for name, answer in answers.items() if name != "settings_library"}
     assert service.files() == template.copy(tmp_path / "new", data=answers).files()
     assert service.conflicts() == []
 

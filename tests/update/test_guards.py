@@ -35,36 +35,36 @@ def configure(tmp_path, monkeypatch):
     return configure
 
 
-HOSTILE = {
-    # Without the extension, Copier loses edits because of each of them. The last one is GIT_DIFF_OPTS=-u0.
-    "apply": "[apply]\nwhitespace = error",
-    "status": "[status]\nshowUntrackedFiles = no",
-    "attributes": "[core]\nattributesFile = {folder}/attributes",
-    "context": "",
-    # With each of these, its merge is right.
-    "formats": """[core]\nautocrlf = true\n[merge]\nconflictStyle = zdiff3
-        [diff]\nnoprefix = true\nmnemonicPrefix = true\nexternal = false""",
-    "failures": "[commit]\ngpgsign = true\n[gpg]\nprogram = false",
-}
+# Because of each of these, and of GIT_DIFF_OPTS=-u0, Copier alone loses edits.
+LOSING = """[apply]\nwhitespace = error
+    [status]\nshowUntrackedFiles = no
+    [core]\nattributesFile = {folder}/attributes"""
+# With these, its merge is right.
+STRANGE = """[core]\nautocrlf = true
+    [merge]\nconflictStyle = zdiff3
+    [diff]\nnoprefix = true\nmnemonicPrefix = true\nexternal = false
+    [commit]\ngpgsign = true
+    [gpg]\nprogram = false"""
 
 
-@pytest.mark.parametrize("setting", HOSTILE)
-def test_hostile_git_settings_lose_no_edit(setting, make, template, configure, tmp_path, monkeypatch):
-    version = template.release(prepend("# The template's", FILE, ".gitignore", "README.md"))
+@pytest.mark.parametrize("settings", [LOSING, STRANGE], ids=["losing", "strange"])
+def test_git_settings_lose_no_edit(settings, make, template, configure, tmp_path, monkeypatch):
+    version = template.release(prepend("# The template's", FILE, ".gitignore", ".gitattributes", "README.md"))
     service = make()
     last = service.text(FILE).splitlines(keepends=True)[-1]
     service.edit(FILE, last, f"/ours \n{last}")
     ours = service.text(FILE)
     service.edit(".gitignore", "", "# The team's\n")
+    service.edit(".gitattributes", "", "# The team's\n")
     service.edit("README.md", "# ", "# The team's ")
     service.write("own.txt", "ours \n")
     service.commit()
-    (tmp_path / "attributes").write_text(f"{FILE} -diff\n", encoding="utf-8")
+    (tmp_path / "attributes").write_text(".gitignore -diff\n", encoding="utf-8")
     for hook in ("pre-commit", "post-checkout", "commit-msg"):
         service.write(f".git/hooks/{hook}", "#!/bin/sh\nexit 1\n")
         (service.folder / ".git/hooks" / hook).chmod(0o755)
-    configure(HOSTILE[setting].format(folder=tmp_path))
-    if setting == "context":
+    configure(settings.format(folder=tmp_path))
+    if settings == LOSING:
         monkeypatch.setitem(plumbum.local.env, "GIT_DIFF_OPTS", "-u0")
 
     service.update(version)
@@ -73,8 +73,9 @@ def test_hostile_git_settings_lose_no_edit(setting, make, template, configure, t
     assert service.conflicts() == ["README.md"]
     assert service.text("README.md").startswith("<<<<<<< before updating\n# The team's ")
     assert service.text(FILE) == f"# The template's\n{ours}"
-    assert service.text(".gitignore").startswith("# The template's\n")
-    assert service.text(".gitignore").endswith("# The team's\n")
+    for file in (".gitignore", ".gitattributes"):
+        assert service.text(file).startswith("# The template's\n")
+        assert service.text(file).endswith("# The team's\n")
     assert service.text("own.txt") == "ours \n"
     assert not list(service.folder.glob("**/*.rej"))
 
