@@ -3,7 +3,8 @@
 import os
 import signal
 
-# A stop during the import ends the worker: Granian's own handler only takes note of it.
+# A stop ends a worker that is still starting: the handlers that it inherits would only
+# take note of the signal.
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.SIG_DFL)
 
