@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import unicodedata
 from typing import TYPE_CHECKING
 
 from jinja2.ext import Extension
@@ -15,24 +14,14 @@ TIMEOUT = 2  # seconds
 
 
 def git_config(key: str) -> str:
-    """Return a value of Git's configuration, or an empty string if there is no usable one.
-
-    Git runs in the user's working directory, so it also reads the configuration of a repository there.
-    """
+    """Return a value of Git's configuration, with that of the current repository, or an empty string."""
+    command = ["git", "config", "--get", key]
     try:
-        git = subprocess.run(
-            ["git", "config", "--get", key],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT,
-        )
-        value = git.stdout.decode().strip()
+        git = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT)
+        return git.stdout.decode().strip()
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         # No git, no such value, a configuration that git can't read: a missing default is no reason to fail.
         return ""
-    unprintable = any(unicodedata.category(char) in {"Cc", "Zl", "Zp"} for char in value)
-    return "" if unprintable else value
 
 
 class GitIdentityExtension(Extension):

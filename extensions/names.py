@@ -7,239 +7,157 @@ import re
 import sys
 import tomllib
 import unicodedata
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2.ext import Extension
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Iterator, Mapping
     from pathlib import PurePath
 
     from jinja2 import Environment
 
-try:
-    from anyascii import anyascii
-except ImportError:  # Optional: it improves the defaults for titles in other scripts.
-    anyascii = None
-
+TEMPLATE = Path(__file__).resolve().parent.parent
 FALLBACK_NAME = "my-service"
 MAX_NAME = 40
-MAX_PROJECT_NAME = 100
-MAX_DESCRIPTION = 300
-MAX_AUTHOR_NAME = 100
-MAX_IMAGE_NAME = 255
-MAX_AUTHOR_EMAIL = 254  # RFC 5321's limit for a path, without its brackets
+# A prompt shows only a message's first line, so that has what to do, and the second line the reason. This many
+# characters fit after "Validation error for question 'distribution_name': write " into 80 columns.
+MAX_SUGGESTION = 22
 
-# Distributions that a service depends on, including development tools, with the modules that each contains. A project
-# of the same name would depend on itself, and a package of the same name would hide the module.
-# The list is longer than a service's dependencies today: a name that was once accepted can't be refused later.
+
+def _required(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the distributions that a choice.toml requires."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _required(value)
+        elif key.endswith("requirements"):
+            yield from (re.match(r"[\w-]+", requirement)[0].lower() for requirement in value)
+
+
+# Distributions that a service depends on. A project of the same name would depend on itself. They are those that stacks/
+# requires, what these need in turn or import where they find it, and development tools with what they need.
 DEPENDENCIES = {
-    "annotated-doc": ("annotated_doc",),
-    "annotated-types": ("annotated_types",),
-    "anyio": ("anyio",),
-    "asgiref": ("asgiref",),
-    "ast-serialize": ("ast_serialize",),
-    "attrs": ("attr", "attrs"),
-    "blinker": ("blinker",),
-    "certifi": ("certifi",),
-    "click": ("click",),
-    "colorama": ("colorama",),
-    "croniter": ("croniter",),
-    "coverage": ("coverage",),
-    "dj-database-url": ("dj_database_url",),
-    "django": ("django",),
-    "django-stubs": ("mypy_django_plugin",),
-    "django-stubs-ext": ("django_stubs_ext",),
-    "environ-config": ("environ",),
-    "fastapi": ("fastapi",),
-    "flask": ("flask",),
-    "granian": ("granian",),
-    "greenlet": ("greenlet",),
-    "gunicorn": ("gunicorn",),
-    "h11": ("h11",),
-    "httpcore": ("httpcore",),
-    "httpcore2": ("httpcore2",),
-    "httptools": ("httptools",),
-    "httpx": ("httpx",),
-    "httpx2": ("httpx2",),
-    "idna": ("idna",),
-    "iniconfig": ("iniconfig",),
-    "itsdangerous": ("itsdangerous",),
-    "jinja2": ("jinja2",),
-    "librt": ("librt",),
-    "mako": ("mako",),
-    "markupsafe": ("markupsafe",),
-    "mypy": ("mypy", "mypyc"),
-    "mypy-extensions": ("mypy_extensions",),
-    "opentelemetry-api": ("opentelemetry",),
-    "packaging": ("packaging",),
-    "pathspec": ("pathspec",),
-    "pip": ("pip",),
-    "pastel": ("pastel",),
-    "pluggy": ("pluggy",),
-    "poethepoet": ("poethepoet",),
-    "pydantic": ("pydantic",),
-    "pydantic-core": ("pydantic_core",),
-    "pygments": ("pygments",),
-    "pytest": ("py", "pytest"),
-    "pytest-cov": ("pytest_cov",),
-    "pytest-django": ("pytest_django",),
-    "python-dateutil": ("dateutil",),
-    "python-dotenv": ("dotenv",),
-    "python-on-whales": ("python_on_whales",),
-    "psycopg-binary": ("psycopg_binary",),
-    "psycopg-pool": ("psycopg_pool",),
-    "pyuwsgi": ("pyuwsgi",),
-    "pyyaml": ("yaml",),
-    "ruff": ("ruff",),
-    "setuptools": ("pkg_resources", "setuptools"),
-    "sniffio": ("sniffio",),
-    "sqlparse": ("sqlparse",),
-    "squawk-cli": ("squawk",),
-    "starlette": ("starlette",),
-    "structlog": ("structlog",),
-    "truststore": ("truststore",),
-    "types-pyyaml": (),
-    "typing-extensions": ("typing_extensions",),
-    "typing-inspection": ("typing_inspection",),
-    "tzdata": ("tzdata",),
-    "uv": ("uv",),
-    "uv-build": ("uv_build",),
-    "uvicorn": ("uvicorn",),
-    "uvloop": ("uvloop",),
-    "uwsgi": ("uwsgi", "uwsgidecorators"),
-    "watchfiles": ("watchfiles",),
-    "websockets": ("websockets",),
-    "werkzeug": ("werkzeug",),
-    "wheel": ("wheel",),
-    "whitenoise": ("whitenoise",),
+    name
+    for file in (TEMPLATE / "stacks").glob("*/*/choice.toml")
+    for name in _required(tomllib.loads(file.read_text(encoding="utf-8")))
+} | set(
+    """
+    annotated-doc annotated-types anyio asgiref blinker certifi click croniter django-stubs-ext greenlet h11 httpcore
+    httpcore2 httptools httpx httpx2-jsfetch idna itsdangerous jinja2 mako markupsafe opentelemetry-api psycopg-binary
+    psycopg-pool pydantic pydantic-core python-dateutil python-dotenv sniffio sqlparse starlette truststore
+    types-pyyaml typing-extensions typing-inspection tzdata uwsgi watchfiles websockets werkzeug wsproto
+    ast-serialize colorama coverage iniconfig librt mypy mypy-extensions packaging pastel pathspec pip pluggy
+    poethepoet pygments pytest pytest-cov pyyaml ruff setuptools uv uv-build wheel
+    """.split()  # noqa: SIM905
+)
+# A package of the same name as one of their modules would hide it.
+IMPORTED_NAMES = {name.replace("-", "_") for name in DEPENDENCIES} | {
+    *("attr", "dateutil", "dotenv", "environ", "mypy_django_plugin", "mypyc", "opentelemetry", "pkg_resources", "py"),
+    *("uwsgidecorators", "yaml"),
+}
+KEYWORDS = {*keyword.kwlist, *keyword.softkwlist, "lazy", "type"}
+# Of Python 3.11 to 3.15, whichever runs: an answer has to be valid on every machine.
+STDLIB_NAMES = sys.stdlib_module_names | set(
+    """
+    aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression crypt distutils imghdr imp lib2to3 mailcap
+    msilib nis nntplib ossaudiodev pipes profiling sitecustomize smtpd sndhdr spwd sre_compile sre_constants sre_parse
+    sunau telnetlib usercustomize uu xdrlib xxsubtype
+    """.split()  # noqa: SIM905
+)
+# Folders of a project, some of which tools ignore, and modules beside its package: manage.py, and those in tests/.
+PROJECT_NAMES = {"build", "container", "dist", "env", "htmlcov", "manage", "src", "test", "tests", "venv"} | {
+    file.name.partition(".")[0]
+    for folder in ("stacks", "template")
+    for file in (TEMPLATE / folder).glob("**/tests/*.py*")
+    if not (file.parent / "__init__.py").exists()
+}
+# Windows can't check out a folder of such a name.
+WINDOWS_NAMES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+
+# Why a name is refused. By default, the image has the distribution's name.
+RESERVED_DISTRIBUTIONS = {
+    "is a dependency of the service": DEPENDENCIES,
+    "is a name that Docker reserves": {"scratch"},
+}
+RESERVED_PACKAGES = {
+    "is a Python keyword": KEYWORDS,
+    "is a module of the standard library": STDLIB_NAMES,
+    "is a module of a dependency": IMPORTED_NAMES,
+    "is reserved for a folder or module of the project": PROJECT_NAMES,
+    "is a name that Windows reserves": WINDOWS_NAMES,
 }
 
 # What YAML reads as a truth value or as nothing.
 YAML_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
-# Of 63 characters, for objects of Kubernetes: pods have suffixes of up to 17 characters, "-migrate" has 8.
-MAX_OBJECT_NAME = 40
-
-
-def _required_by_choices() -> dict[str, tuple[str, ...]]:
-    """Return the distributions that stacks/ requires, each with the module of the same name."""
-    found = {}
-    for file in (Path(__file__).resolve().parent.parent / "stacks").glob("*/*/*.toml"):
-        choice = tomllib.loads(file.read_text(encoding="utf-8"))
-        uses = choice.get("frameworks", {}).values()
-        added = [requirement for use in uses for requirement in use.get("requirements", ())]
-        for requirement in (*choice.get("requirements", ()), *choice.get("dev_requirements", ()), *added):
-            name = re.match(r"[\w-]+", requirement)[0].lower()
-            found[name] = (name.replace("-", "_"),)
-    return found
-
-
-DEPENDENCIES = dict(sorted((_required_by_choices() | DEPENDENCIES).items()))
-IMPORTED_NAMES = frozenset(module for modules in DEPENDENCIES.values() for module in modules)
-
-# Of Python 3.11 to 3.15, independent of the running version: an answer has to be valid on every machine.
-KEYWORDS = frozenset(keyword.kwlist + keyword.softkwlist) | {"lazy", "type"}
-STDLIB_NAMES = (
-    sys.stdlib_module_names
-    | frozenset(sys.builtin_module_names)
-    | frozenset(["annotationlib", "compression", "profiling", "sitecustomize", "usercustomize", "xxsubtype"])
-    # Removed in 3.12
-    | frozenset(["asynchat", "asyncore", "distutils", "imp", "smtpd"])
-    # Removed in 3.13
-    | frozenset(["aifc", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "lib2to3", "mailcap", "msilib", "nis"])
-    | frozenset(["nntplib", "ossaudiodev", "pipes", "sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"])
-    # Removed in 3.15
-    | frozenset(["sre_compile", "sre_constants", "sre_parse"])
-)
-
-# Names of a project's folders, some of which ignore files list, and of its test modules.
-PROJECT_NAMES = frozenset(["build", "conftest", "container", "dist", "env", "htmlcov", "src", "test", "tests", "venv"])
-
-# Windows can't check out a folder of such a name.
-WINDOWS_NAMES = frozenset(["aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))])
-
 # They change the order in which text is displayed, and linters refuse them in source code.
-BIDIRECTIONAL_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-# Control characters, lone surrogates, line and paragraph separators
-UNFIT_CATEGORIES = frozenset(["Cc", "Cs", "Zl", "Zp"])
-
-# The same, format characters and spaces: text of these alone is invisible.
+BIDIRECTIONAL_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+# Control characters, lone surrogates, line and paragraph separators.
+UNFIT_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+# Text of these alone is invisible: the same, format characters and spaces.
 INVISIBLE_CATEGORIES = UNFIT_CATEGORIES | {"Cf", "Zs"}
 
-_EMAIL_WORD = r"""[^\s<>,;:"()\[\]\\@.]+"""
-_EMAIL = re.compile(rf"{_EMAIL_WORD}(?:\.{_EMAIL_WORD})*@{_EMAIL_WORD}(?:\.{_EMAIL_WORD})*")
-
+_WORD = r"""[^\s<>,;:"()\[\]\\@.]+"""
+_EMAIL = rf"{_WORD}(?:\.{_WORD})*@{_WORD}(?:\.{_WORD})*"
 # https://pkg.go.dev/github.com/distribution/reference has the grammar.
-_WORDS = "[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*"
+_NAMES = "[a-z0-9]+(?:(?:[.]|__?|-+)[a-z0-9]+)*"
 _REGISTRY = "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?"
-_IMAGE_NAME = re.compile(f"(?:{_REGISTRY}/)?{_WORDS}(?:/{_WORDS})*")
-_IMAGE = re.compile(f"{_IMAGE_NAME.pattern}(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{{64}})?")
-
-
-# The length that fits after Copier's "Validation error for question 'distribution_name': write " in a terminal of 80
-# columns. A prompt shows only the first line of a message, so it has what to do, and the second line the reason.
-MAX_SUGGESTION = 22
+_IMAGE = f"(?:{_REGISTRY}/)?{_NAMES}(?:/{_NAMES})*"
+_VERSION = "(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?(?:@sha256:[0-9a-f]{64})?"
+_TAGGED_IMAGE = f"{_IMAGE}(?=[:@]){_VERSION}"
 
 
 def distribution_name(title: object, maximum: int = MAX_NAME) -> str:
     """Return a valid distribution name for any title."""
     name = _shortened(_slug(title), "-", maximum) or FALLBACK_NAME
-    return f"{name}-app" if _distribution_reserved_because(name) else name
+    return f"{name}-app" if _reason(name, RESERVED_DISTRIBUTIONS) else name
 
 
 def package_name(title: object, maximum: int = MAX_NAME) -> str:
     """Return a valid import package for any title or distribution name."""
     name = (_slug(title) or FALLBACK_NAME).replace("-", "_")
-    if name[0].isdigit():
-        name = f"app_{name}"
-    name = _shortened(name, "_", maximum)
-    return f"{name}_app" if _package_reserved_because(name) else name
+    name = _shortened(f"app_{name}" if name[0].isdigit() else name, "_", maximum)
+    while _reason(name, RESERVED_PACKAGES):
+        name += "_app"
+    return name
 
 
 def object_name(name: str) -> str:
-    """Return a name for objects of Kubernetes: a DNS label that begins with a letter, with room for suffixes.
+    """Return a name for objects of Kubernetes: a DNS label that begins with a letter.
 
+    Of its 63 characters, the suffixes of pods take up to 25.
     https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#rfc-1035-label-names
     """
-    if not name[0].isalpha() or name in YAML_WORDS:
-        name = f"app-{name}"
-    return _shortened(name, "-", MAX_OBJECT_NAME)
+    return name if name[0].isalpha() and name not in YAML_WORDS else _shortened(f"app-{name}", "-", MAX_NAME)
 
 
 def check_project_name(value: object) -> str:
     """Return what is wrong with a title, or an empty string."""
     if isinstance(value, str) and all(unicodedata.category(char) in INVISIBLE_CATEGORIES for char in value):
         return f"write a title, such as My Service\n{_shown(value)} is blank."
-    return check_line(value, MAX_PROJECT_NAME)
+    return _check_line(value, 100)
 
 
 def check_distribution_name(value: object) -> str:
     """Return what is wrong with a distribution name, or an empty string."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    if len(value) > MAX_NAME:
-        return _too_long(value, MAX_NAME)
+    if message := _check_length(value, MAX_NAME):
+        return message
+    reason = _reason(value, RESERVED_DISTRIBUTIONS)
     if not re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", value):
         reason = "isn't lower-case words joined by dashes"
-    else:
-        reason = _distribution_reserved_because(value)
     return f"write {distribution_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
 def check_package_name(value: object) -> str:
     """Return what is wrong with the name of an import package, or an empty string."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    if len(value) > MAX_NAME:
-        return _too_long(value, MAX_NAME)
-    if not re.fullmatch("[a-z][a-z0-9_]*", value):
-        reason = (
-            "isn't lower-case words joined by underscores" if value[:1].isalpha() else "doesn't begin with a letter"
-        )
-    else:
-        reason = _package_reserved_because(value)
+    if message := _check_length(value, MAX_NAME):
+        return message
+    reason = _reason(value, RESERVED_PACKAGES)
+    if not value[:1].isalpha():
+        reason = "doesn't begin with a letter"
+    elif not re.fullmatch("[a-z][a-z0-9_]*", value):
+        reason = "isn't lower-case words joined by underscores"
     return f"write {package_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
@@ -252,83 +170,38 @@ def check_renaming(name: object, answers_file: PurePath) -> str:
     return f"move the package by hand\nCommit that and package_name in {file.name}, then update."
 
 
-def check_description(value: object) -> str:
-    """Return what is wrong with a description, or an empty string; a description may be empty."""
-    return check_line(value, MAX_DESCRIPTION)
-
-
-def check_author_name(value: object) -> str:
-    """Return what is wrong with an author's name, or an empty string; a name may be empty."""
-    return check_line(value, MAX_AUTHOR_NAME)
-
-
-def check_author_email(value: object) -> str:
-    """Return what is wrong with a mail address, or an empty string; an address may be empty."""
-    if message := check_line(value, MAX_AUTHOR_EMAIL):
-        return message
-    address = str(value)
-    if address and not (_EMAIL.fullmatch(address) and address.isprintable()):
-        return f"write one such as jo@example.com\n{_shown(address)} isn't one; it may also stay empty."
-    return ""
-
-
-def check_image_name(value: object) -> str:
-    """Return what is wrong with an image's name, or an empty string; it may begin with a registry, but has no tag."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    if len(value) > MAX_IMAGE_NAME:
-        return _too_long(value, MAX_IMAGE_NAME)
-    if not _IMAGE_NAME.fullmatch(value):
-        return f"write one such as team/my-service\n{_shown(value)} isn't a lower-case name without a tag."
-    return ""
-
-
-def check_dockerfile_syntax(value: object) -> str:
-    """Return what is wrong with the image of the Dockerfile's frontend, or an empty string; it may be empty."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    if value and not _IMAGE.fullmatch(value):
-        return f"write docker/dockerfile:1\n{_shown(value)} isn't an image; it may also stay empty."
-    return ""
-
-
-def check_base_image(value: object) -> str:
-    """Return what is wrong with a base image, or an empty string."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    if not _IMAGE.fullmatch(value) or not re.search("[:@][^/]*$", value):
-        return f"write one such as debian:13.2\n{_shown(value)} isn't an image with a tag."
-    return ""
-
-
-def check_build_image(value: object) -> str:
-    """Return what is wrong with an image that services are built in, or an empty string; it may be empty."""
-    return "" if value == "" else check_base_image(value)
-
-
-def check_line(value: object, maximum: int) -> str:
+def _check_line(value: object, maximum: int) -> str:
     """Return why a value isn't a single line of text of at most *maximum* characters, or an empty string."""
-    if not isinstance(value, str):
-        return _not_text(value)
-    for char in value:
+    for char in value if isinstance(value, str) else "":
         if char in BIDIRECTIONAL_CONTROLS or unicodedata.category(char) in UNFIT_CATEGORIES:
             return f"leave out the character U+{ord(char):04X}\n{_shown(value)} isn't a single line of plain text."
-    if len(value) > maximum:
-        return _too_long(value, maximum)
-    return ""
+    return _check_length(value, maximum)
 
 
+def _check_of(pattern: str, example: str, fault: str) -> Callable[[object], str]:
+    """Return a check that a text matches a pattern."""
+
+    def check(value: object) -> str:
+        # RFC 5321's limit for an address, which is less than those for images.
+        if message := _check_line(value, 254):
+            return message
+        return "" if re.fullmatch(pattern, value) else f"write {example}\n{_shown(value)} {fault}."
+
+    return check
+
+
+# By question.
 CHECKS: dict[str, Callable[[object], str]] = {
     "project_name": check_project_name,
     "distribution_name": check_distribution_name,
     "package_name": check_package_name,
-    "description": check_description,
-    "author_name": check_author_name,
-    "author_email": check_author_email,
-    "base_image": check_base_image,
-    "build_image": check_build_image,
-    "image_name": check_image_name,
-    "dockerfile_syntax": check_dockerfile_syntax,
+    "description": partial(_check_line, maximum=300),
+    "author_name": partial(_check_line, maximum=100),
+    "author_email": _check_of(f"({_EMAIL})?", "one such as jo@example.com", "isn't one, or empty"),
+    "image_name": _check_of(_IMAGE, "one such as team/my-service", "isn't a lower-case name without a tag"),
+    "base_image": _check_of(_TAGGED_IMAGE, "one such as debian:13.2", "isn't an image with a tag"),
+    "build_image": _check_of(f"({_TAGGED_IMAGE})?", "one such as team/build:1", "isn't an image with a tag, or empty"),
+    "dockerfile_syntax": _check_of(f"({_IMAGE}{_VERSION})?", "docker/dockerfile:1", "isn't an image, or empty"),
 }
 
 
@@ -340,56 +213,28 @@ def suitable(value: object, question: str) -> str:
 def _slug(title: object) -> str:
     """Return lower-case ASCII words joined by dashes, or an empty string if no letter or digit is left."""
     text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", title) if isinstance(title, str) else ""
-    return re.sub("[^a-z0-9]+", "-", _ascii(text).lower()).strip("-")
-
-
-def _ascii(text: str) -> str:
-    if anyascii:
-        return anyascii(text)
-    words = re.sub(r"\W+", "-", unicodedata.normalize("NFKC", text))
-    # Decompose accented letters into a plain letter and marks, and drop the marks.
-    return unicodedata.normalize("NFKD", words.casefold()).encode("ascii", "ignore").decode("ascii")
+    # Letters with accents are decomposed, and the accents dropped; a dash stays one.
+    words = re.sub(r"\W+", "-", unicodedata.normalize("NFKC", text)).casefold()
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode("ascii")
+    return re.sub("[^a-z0-9]+", "-", plain).strip("-")
 
 
 def _shortened(name: str, separator: str, maximum: int) -> str:
     """Return the whole words that fit into *maximum* characters, or the beginning of the first if it is longer."""
     if len(name) <= maximum:
         return name
-    whole_words = name[: maximum + 1].rpartition(separator)[0]
-    return whole_words or name[:maximum]
+    return name[: maximum + 1].rpartition(separator)[0] or name[:maximum]
 
 
-def _distribution_reserved_because(name: str) -> str:
-    """Return why a distribution can't have this name, or an empty string."""
-    if name in DEPENDENCIES:
-        return "is a dependency of the service"
-    # By default, the image has the distribution's name.
-    if name == "scratch":
-        return "is a name that Docker reserves"
-    return ""
+def _reason(name: str, reserved: Mapping[str, Container[str]]) -> str:
+    """Return the first reason for which a name is reserved, or an empty string."""
+    return next((reason for reason, names in reserved.items() if name in names), "")
 
 
-def _package_reserved_because(name: str) -> str:
-    """Return why a package can't have this name, or an empty string."""
-    if name in KEYWORDS:
-        return "is a Python keyword"
-    if name in STDLIB_NAMES:
-        return "is a module of the standard library"
-    if name in IMPORTED_NAMES:
-        return "is a module of a dependency"
-    if name in PROJECT_NAMES:
-        return "is reserved for a folder or module of the project"
-    if name in WINDOWS_NAMES:
-        return "is a name that Windows reserves"
-    return ""
-
-
-def _not_text(value: object) -> str:
-    return f"write a text\n{_shown(value)} is not a text."
-
-
-def _too_long(value: str, maximum: int) -> str:
-    return f"use at most {maximum} characters\n{_shown(value)} is longer."
+def _check_length(value: object, maximum: int) -> str:
+    if not isinstance(value, str):
+        return f"write a text\n{_shown(value)} is not a text."
+    return f"use at most {maximum} characters\n{_shown(value)} is longer." if len(value) > maximum else ""
 
 
 def _shown(value: object, maximum: int = 20) -> str:
@@ -409,11 +254,6 @@ class NamesExtension(Extension):
     def __init__(self, environment: Environment) -> None:
         """Register the filters."""
         super().__init__(environment)
-        environment.filters["distribution_name"] = distribution_name
-        environment.filters["package_name"] = package_name
-        environment.filters["object_name"] = object_name
-        environment.filters["suitable"] = suitable
-        environment.filters["check_line"] = check_line
-        environment.filters["check_renaming"] = check_renaming
-        for question, check in CHECKS.items():
-            environment.filters[f"check_{question}"] = check
+        environment.filters.update({f"check_{question}": check for question, check in CHECKS.items()})
+        for function in (distribution_name, package_name, object_name, suitable, check_renaming):
+            environment.filters[function.__name__] = function
