@@ -145,7 +145,7 @@ def check_distribution_name(value: object) -> str:
         return message
     reason = _reason(value, RESERVED_DISTRIBUTIONS)
     if not re.fullmatch("[a-z0-9]+(?:-[a-z0-9]+)*", value):
-        reason = "isn't lower-case words joined by dashes"
+        reason = "isn't lower-case words with dashes"
     return f"write {distribution_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
@@ -157,7 +157,7 @@ def check_package_name(value: object) -> str:
     if not value[:1].isalpha():
         reason = "doesn't begin with a letter"
     elif not re.fullmatch("[a-z][a-z0-9_]*", value):
-        reason = "isn't lower-case words joined by underscores"
+        reason = "isn't lower-case words with underscores"
     return f"write {package_name(value, MAX_SUGGESTION)}\n{_shown(value)} {reason}." if reason else ""
 
 
@@ -174,7 +174,7 @@ def _check_line(value: object, maximum: int) -> str:
     """Return why a value isn't a single line of text of at most *maximum* characters, or an empty string."""
     for char in value if isinstance(value, str) else "":
         if char in BIDIRECTIONAL_CONTROLS or unicodedata.category(char) in UNFIT_CATEGORIES:
-            return f"leave out the character U+{ord(char):04X}\n{_shown(value)} isn't a single line of plain text."
+            return f"leave out character U+{ord(char):04X}\n{_shown(value)} isn't a single line of plain text."
     return _check_length(value, maximum)
 
 

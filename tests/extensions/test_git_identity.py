@@ -4,7 +4,6 @@ import subprocess
 
 import git_identity
 import pytest
-from jinja2 import Environment
 
 
 @pytest.fixture(autouse=True)
@@ -13,20 +12,12 @@ def configuration(tmp_path, monkeypatch):
     path = tmp_path / "gitconfig"
     path.touch()
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(path))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     return path
 
 
-def git_that(script, folder, monkeypatch):
-    git = folder / "git"
-    git.write_text(f"#!/bin/sh\n{script}\n")
-    git.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-
-
-@pytest.mark.parametrize("name", ["Ada Lovelace", "Zoë O'Hara", "Łukasz", "می\u200cرویم", '"x"', "a # b; c", "$(id)"])
+@pytest.mark.parametrize("name", ["Zoë O'Hara", "می\u200cرویم", '"x"', "a # b; c", "$(id)"])
 def test_value_is_returned(name):
     subprocess.run(["git", "config", "--global", "user.name", name], check=True)
     assert git_identity.git_config("user.name") == name
@@ -39,57 +30,18 @@ def test_configuration_of_the_current_repository_takes_precedence(configuration)
     assert git_identity.git_config("user.email") == "work@example.com"
 
 
-def test_unset_value_is_empty():
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_machine_without_git_gives_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_broken_configuration_gives_nothing(configuration, capfd):
-    configuration.write_text("[user\nname = x\n")
+@pytest.mark.parametrize("content", [b"", b"[user\nname = x\n", b"[user]\nname = Zo\xeb\n"])
+def test_missing_or_broken_configuration_gives_nothing(configuration, content, capfd):
+    configuration.write_bytes(content)
     assert git_identity.git_config("user.name") == ""
     assert capfd.readouterr() == ("", "")
 
 
-def test_removed_folder_gives_nothing(tmp_path, monkeypatch):
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    folder.rmdir()
+@pytest.mark.parametrize("script", ["", "echo oops; exit 1", "while :; do :; done"])
+def test_missing_failing_or_hanging_git_gives_nothing(script, tmp_path, monkeypatch):
+    if script:
+        (tmp_path / "git").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(git_identity, "TIMEOUT", 0.3)
     assert git_identity.git_config("user.name") == ""
-
-
-@pytest.mark.parametrize("key", ["", "user", "no such key", "user.name; id"])
-def test_impossible_key_gives_nothing(key):
-    assert git_identity.git_config(key) == ""
-
-
-@pytest.mark.parametrize("value", [r"a\nb", r"a\tb", "a\x1b[31m", "a\u2028b"])
-def test_unprintable_value_gives_nothing(value, configuration):
-    configuration.write_text(f'[user]\nname = "{value}"\n', encoding="utf-8")
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_value_that_is_not_utf_8_gives_nothing(configuration):
-    configuration.write_bytes(b"[user]\nname = Zo\xeb\n")
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_output_of_a_failing_git_is_ignored(tmp_path, monkeypatch):
-    git_that("echo oops; exit 1", tmp_path, monkeypatch)
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_hanging_git_times_out(tmp_path, monkeypatch):
-    git_that("exec sleep 60", tmp_path, monkeypatch)
-    monkeypatch.setattr(git_identity, "TIMEOUT", 0.1)
-    assert git_identity.git_config("user.name") == ""
-
-
-def test_global_is_available_in_templates():
-    subprocess.run(["git", "config", "--global", "user.name", "Ada"], check=True)
-    environment = Environment(extensions=[git_identity.GitIdentityExtension])
-    assert environment.from_string("{{ git_config('user.name') }}").render() == "Ada"
