@@ -25,7 +25,7 @@ FOUR_WORKERS = ("--env=WEB_CONCURRENCY=4", "--memory=512m")
 CONNECTIONS = {"uwsgi": 1, "gunicorn": 4, "granian": 5, "uvicorn": 5}
 # A migration ends with this, and waits until the test opens the gate.
 GATE = "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.1); END LOOP; END $$"
-ALEMBIC = '''
+ALEMBIC = """
 from alembic import op
 
 revision, down_revision = "0002", "0001"
@@ -35,7 +35,7 @@ def upgrade():
     with {context}:
         for sql in {statements!r}:
             op.execute(sql)
-'''
+"""
 DJANGO = """
 from django.db import migrations
 
@@ -62,12 +62,22 @@ class Database:
 
     def execute(self, sql: str) -> list[str]:
         """Execute a statement, and return the rows."""
-        return self.container.execute("psql", "--username=app", "-qAt", f"--command={sql}", user="postgres").splitlines()
+        return self.container.execute(
+            "psql", "--username=app", "-qAt", f"--command={sql}", user="postgres"
+        ).splitlines()
 
     def wait(self) -> None:
         """Wait until it accepts connections."""
         probe = ["docker", "exec", self.container.id, "pg_isready", "--host=127.0.0.1", "--username=app"]
         wait_until(lambda: not subprocess.run(probe, check=False, capture_output=True).returncode, "PostgreSQL")
+
+    @contextmanager
+    def closed_gate(self) -> Iterator[None]:
+        """Let migrations wait at the gate until the end of the context."""
+        try:
+            yield
+        finally:
+            self.execute("INSERT INTO gate DEFAULT VALUES")
 
     def activity(self, pattern: str = "%") -> int:
         """Return the number of connections of clients whose last statement is like a pattern."""
@@ -240,53 +250,50 @@ def test_service_outlives_its_database(deployment: Deployment) -> None:
             up = time.monotonic()
             docker("start", database.container.id)
             database.wait()
+            returned = time.monotonic()
             load.wait_for("/readyz", 200, 5)
-            load.wait_for("write", 201, 5)
+            time.sleep(max(0, returned + 5 - time.monotonic()))
             back = time.monotonic()
             load.wait_for("write", 201, 5)
         assert container.workers() == workers
-        assert "Traceback" not in "".join(line.get("exception", "") for line in container.lines("unhandled exception"))
-    # None waits for the database, nor is any lost.
+        assert container.lines("unhandled exception") == []
     assert load.statuses("read", down, up) == load.statuses("write", down, up) == load.statuses("/readyz", down, up)
     assert load.statuses("read", down, up) == {503}
     assert load.statuses("/livez") == {200}
     assert load.statuses("read", back) | load.statuses("write", back) == {200, 201}
-    assert max(end - start for start, end, *_ in load.results) < 10
     assert load.written <= {*map(int, database.execute(f"SELECT id FROM {TABLES[deployment.framework]}"))}
 
 
-@pytest.mark.parametrize("concurrent", [False, True], ids=["transaction", "concurrently"])
-def test_three_migrations_at_once_are_applied_once(deployment: Deployment, tmp_path: Path, concurrent: bool) -> None:
-    """CREATE INDEX CONCURRENTLY waits for all transactions, also for those that wait for the lock."""
+def test_three_migrations_at_once_are_applied_once(deployment: Deployment, tmp_path: Path) -> None:
+    """CREATE INDEX CONCURRENTLY waits for all transactions, also for those that wait for a lock."""
     deployment.migrate()
-    option = deployment.migration(
-        tmp_path,
-        GATE,
-        f"CREATE INDEX {'CONCURRENTLY' if concurrent else ''} ix_text ON {TABLES[deployment.framework]} (text)",
-        concurrent=concurrent,
-    )
-    with ThreadPoolExecutor(3) as threads:
+    index = f"CREATE INDEX CONCURRENTLY ix_text ON {TABLES[deployment.framework]} (text)"
+    option = deployment.migration(tmp_path, GATE, index, concurrent=True)
+    with ThreadPoolExecutor(3) as threads, deployment.database.closed_gate():
         runs = [threads.submit(deployment.migrate, option) for _ in range(3)]
         wait_until(lambda: deployment.database.activity("%gate%") == 1, "a migration that runs")
-        wait_until(lambda: deployment.database.activity("%pg_try_advisory_lock%") == 2, "two that wait")
-        deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
+        wait_until(lambda: deployment.database.activity() == 3, "two that wait for it")
     results = [run.result() for run in runs]
 
     assert [status for status, _ in results] == [0, 0, 0], results
-    assert deployment.database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_text'::regclass") == ["t"]
+    assert deployment.database.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_text'::regclass") == [
+        "t"
+    ]
 
 
 def test_killed_migration_changes_nothing_and_can_be_run_again(deployment: Deployment, tmp_path: Path) -> None:
     deployment.migrate()
-    option = deployment.migration(
-        tmp_path, f"ALTER TABLE {TABLES[deployment.framework]} ADD COLUMN author text", GATE
-    )
-    container = docker("run", "--detach", *LOCKED_DOWN, *deployment.options, option, deployment.image, "migrate")
-    wait_until(lambda: deployment.database.activity("%gate%") == 1, "a migration that runs")
-    docker("rm", "--force", container)
+    option = deployment.migration(tmp_path, f"ALTER TABLE {TABLES[deployment.framework]} ADD COLUMN author text", GATE)
+    options = (*deployment.options, option)
+    with (
+        deployment.database.closed_gate(),
+        running(deployment.image, *options, command=("migrate",), ready=False) as container,
+    ):
+        wait_until(lambda: deployment.database.activity("%gate%") == 1, "a migration that runs")
+        container.kill("KILL")
+        assert container.exit_status() == 137
+        assert columns(deployment) == ["id", "text"]
 
-    assert columns(deployment) == ["id", "text"]
-    deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
     assert deployment.migrate(option)[0] == 0
     assert columns(deployment) == ["id", "text", "author"]
 
@@ -295,14 +302,10 @@ def test_table_in_use_and_incomplete_index_stop_a_migration(deployment: Deployme
     deployment.migrate()
     table = TABLES[deployment.framework]
     option = deployment.migration(tmp_path, f"ALTER TABLE {table} ADD COLUMN author text")
-    with ThreadPoolExecutor() as threads:
-        other = threads.submit(
-            deployment.database.execute, f"BEGIN; LOCK TABLE {table}; {GATE.replace(' SELECT', ' SELECT')}"
-        )
+    with ThreadPoolExecutor(1) as threads, deployment.database.closed_gate():
+        threads.submit(deployment.database.execute, f"BEGIN; LOCK TABLE {table}; {GATE}")
         wait_until(lambda: deployment.database.activity("%LOCK TABLE%") == 1, "a transaction that uses the table")
         status, output = deployment.migrate(option)
-        deployment.database.execute("INSERT INTO gate DEFAULT VALUES")
-        other.result()
     assert status != 0
     assert "lock timeout" in output
 
@@ -329,11 +332,11 @@ def test_rollback_to_the_image_before_an_expand_migration(deployment: Deployment
 
 
 def test_url_that_cannot_be_meant_is_refused_without_being_shown(deployment: Deployment) -> None:
-    for url in ("postgresql://app:hid@den@database/app", "postgresql://app:hidden@database/app?pgbouncer=true"):
-        with running(deployment.image, *deployment.options, f"--env=DATABASE_URL={url}", ready=False) as container:
-            wait_until(lambda: "DATABASE_URL is invalid" in container.output(), "a message")  # noqa: B023
-            assert container.status("/livez") == 0
-            assert "hid" not in container.output()
+    url = "--env=DATABASE_URL=postgresql://app:hid@den@database/app"
+    with running(deployment.image, *deployment.options, url, ready=False) as container:
+        wait_until(lambda: "DATABASE_URL is invalid" in container.output(), "a message")
+        assert container.status("/livez") == 0
+        assert "hid" not in container.output()
 
 
 def test_password_comes_from_its_file(deployment: Deployment, tmp_path: Path) -> None:
