@@ -199,5 +199,5 @@ def build_image(folder: Path, tag: str, *options: str) -> str:
     """Build the image of the service in a folder, with the network's certificates; return the tag."""
     bases = [line.split("=", 1)[1] for line in (folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
     subprocess.run([ENGINE, "stand-ins", *bases], check=True)
-    docker("build", "--quiet", f"--secret=id=ca-certificates,src={CERTIFICATES}", f"--tag={tag}", *options, str(folder))
+    docker("build", "--progress=plain", f"--secret=id=ca-certificates,src={CERTIFICATES}", f"--tag={tag}", *options, str(folder))
     return tag

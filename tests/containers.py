@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds, enough for the slowest machine
+PATIENCE = float(os.environ.get("PATIENCE", "90"))  # seconds, enough for the slowest machine
 # As a careful platform runs it: read-only, without capabilities, as any user.
 LOCKED_DOWN = (
     "--read-only",
@@ -152,7 +152,11 @@ class Container:
 
     def workers(self) -> list[int]:
         """Return the process IDs, in the container, of the server's workers."""
-        script = "for p in /proc/[0-9]*; do read -r _ _ _ parent _ <$p/stat && echo ${p#/proc/} $parent; done 2>/dev/null; true"
+        # The helper of Python's multiprocessing isn't one.
+        script = (
+            "for p in /proc/[0-9]*; do grep -q resource_tracker $p/cmdline ||"
+            " { read -r _ _ _ parent _ <$p/stat && echo ${p#/proc/} $parent; }; done 2>/dev/null; true"
+        )
         parents = {}
         for row in self.execute("sh", "-c", script).splitlines():
             pid, parent = map(int, row.split())

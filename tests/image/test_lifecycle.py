@@ -96,6 +96,8 @@ def test_stop_during_the_start_ends_it(image: str) -> None:
     ends = Counter()
     for delay in (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.9, 1.3):
         with start(image, ready=False) as container:
+            # Linux drops a signal to process 1 that comes before tini waits for signals.
+            container.execute("true")
             time.sleep(delay)  # whatever it does by then
             container.kill()
             ends[container.exit_status()] += 1
@@ -134,13 +136,6 @@ def test_it_listens_on_ipv6(image: str) -> None:
         script = "import http.client as h; c = h.HTTPConnection('::1', 8000); c.request('GET', '/livez'); print(c.getresponse().status)"
 
         assert container.execute("python", "-c", script) == "200"
-
-
-def test_number_of_workers_follows_the_quota(build: Callable[..., str]) -> None:
-    # The entry point computes it, in the same way for all.
-    for cpus, workers in (("0.4", 1), ("1", 2), ("1.3", 3)):
-        with start(build(), f"--cpus={cpus}") as container:
-            assert len(container.workers()) == workers
 
 
 @pytest.mark.parametrize("setting", ["WEB_CONCURRENCY=0", "WEB_CONCURRENCY=two", "PORT=http", "LOG_LEVEL=loud"])

@@ -1,0 +1,211 @@
+"""The image: how it is built, and what is in it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import build_image
+from containers import docker, running, wait_until
+from support import CERTIFICATES, Service, edit
+
+
+@pytest.fixture(scope="module")
+def service(scaffold: Callable[..., Service], use_engine: None) -> Service:
+    """Make the default service."""
+    return scaffold(dockerfile_syntax="")
+
+
+@pytest.fixture(scope="module")
+def image(service: Service) -> str:
+    """Build the default service's image."""
+    return build_image(service.folder, "test-build")
+
+
+@pytest.fixture
+def copy(service: Service, image: str, tmp_path: Path) -> Path:
+    """Copy the service, for a test that changes it. Unchanged steps are in the engine's cache."""
+    return Path(shutil.copytree(service.folder, tmp_path / "service"))
+
+
+def layers(image: str) -> list[str]:
+    """Return the IDs of an image's layers."""
+    return json.loads(docker("inspect", "--format={{json .RootFS.Layers}}", image))
+
+
+def run(image: str, script: str, *options: str) -> str:
+    """Run a script of the shell in a container."""
+    return docker("run", "--rm", *options, image, "sh", "-ec", script)
+
+
+def test_changed_code_adds_one_layer_and_needs_no_network(copy: Path, image: str) -> None:
+    edit(copy / "src/my_service/app.py", ('"""The application."""', '"""The application, changed."""'))
+
+    # Predefined build arguments are no part of the cache's key, and these proxies accept no connection.
+    proxies = [f"--build-arg={name}_PROXY=http://127.0.0.1:9" for name in ("HTTP", "HTTPS")]
+    changed = build_image(copy, "test-build-changed", *proxies)
+
+    before, after = layers(image), layers(changed)
+    assert (len(before), before[:-1]) == (len(after), after[:-1])
+    assert before[-1] != after[-1]
+    history = docker("history", "--format={{.Size}}", "--human=false", changed).splitlines()
+    assert max(size for size in map(int, history[:6])) < 100_000, history
+
+
+def test_outdated_lock_stops_the_build(copy: Path) -> None:
+    edit(copy / "pyproject.toml", ('"flask>=', '"click>=8.1",\n    "flask>='))
+
+    with pytest.raises(AssertionError, match="needs to be updated"):
+        build_image(copy, "test-build-outdated")
+
+
+def test_application_that_cannot_be_imported_stops_the_build(copy: Path) -> None:
+    edit(copy / "src/my_service/app.py", ("import environ\n", "import environ\nimport no_such_module\n"))
+
+    with pytest.raises(AssertionError, match="no_such_module"):
+        build_image(copy, "test-build-broken")
+
+
+def test_image_has_no_tools_of_the_build(image: str) -> None:
+    for program in ("uv", "gcc", "pip", "curl"):
+        assert run(image, f"command -v {program} || echo none") == "none"
+
+
+def test_image_keeps_no_secret_cache_or_list(image: str) -> None:
+    for folder in ("/root/.cache", "/var/lib/apt/lists", "/var/cache", "/var/log", "/etc/ssl/certs"):
+        assert run(image, f"find {folder} -type f 2>/dev/null || true", "--user=0") == ""
+
+
+def test_only_root_can_change_the_image(image: str) -> None:
+    writable = run(image, "find / -xdev ! -type l ! -type c '(' -perm -o+w ! -perm -1000 -o ! -user root ')'", "--user=0")
+    special = run(image, "find / -xdev -type f -perm /6000", "--user=0")
+
+    assert (writable, special) == ("", "")
+
+
+@pytest.mark.parametrize("umask", ["077", "000"])
+def test_umask_of_the_checkout_does_not_matter(umask: str, copy: Path) -> None:
+    mode = {"077": "u=rwX,go=", "000": "a+rwX"}[umask]
+    subprocess.run(["chmod", "-R", mode, copy], check=True)
+    image = build_image(copy, f"test-build-umask-{umask}")
+
+    with running(image) as container:
+        assert container.status("/") == 200
+    assert run(image, "find /app /docker-entrypoint.sh -perm /022 ! -type l", "--user=0") == ""
+
+
+def test_byte_code_is_compiled_and_not_checked_against_file_times(image: str) -> None:
+    script = (
+        "import importlib.util, pathlib, sys\n"
+        "files = [p for p in pathlib.Path('/app/lib').rglob('*.py') if 'site-packages' in str(p)]\n"
+        "flags = {p: pathlib.Path(importlib.util.cache_from_source(str(p))) for p in files}\n"
+        "print([str(p) for p, c in flags.items() if not c.exists() or c.read_bytes()[4] != 1])"
+    )
+    assert docker("run", "--rm", image, "python", "-c", script) == "[]"
+
+
+def test_first_process_forwards_signals_for_every_command(image: str) -> None:
+    with running(image, command=("sleep", "infinity"), ready=False) as container:
+        container.kill()
+
+        assert container.exit_status() == 0
+
+
+def test_arguments_with_a_dash_go_to_the_server(image: str) -> None:
+    assert "uwsgi" in docker("run", "--rm", image, "--help").lower()
+
+
+def test_other_arguments_are_a_command_with_its_words_kept(image: str) -> None:
+    assert docker("run", "--rm", image, "printf", "%s|", "a b", "*") == "a b|*|"
+
+
+def test_health_check_ignores_the_environments_proxies(image: str) -> None:
+    with running(image, "--env=http_proxy=http://127.0.0.1:9", "--env=HTTP_PROXY=http://127.0.0.1:9") as container:
+        wait_until(lambda: container.inspect("State.Health.Status") == "healthy")
+
+
+BACKENDS = {
+    "setuptools": ("setuptools>=80", "setuptools.build_meta", ""),
+    "hatchling": ("hatchling>=1.27", "hatchling.build", ""),
+    "flit": ("flit_core>=3.12", "flit_core.buildapi", '[tool.flit.module]\nname = "my_service"\n'),
+    "poetry": ("poetry-core>=2.1", "poetry.core.masonry.api", ""),
+}
+
+
+@pytest.mark.parametrize(
+    "backend", [pytest.param(name, marks=[] if name == "setuptools" else [pytest.mark.slow]) for name in BACKENDS]
+)
+def test_other_build_backends_work(backend: str, copy: Path) -> None:
+    requirement, module, table = BACKENDS[backend]
+    edit(
+        copy / "pyproject.toml",
+        (r'requires = \["uv_build[^\n]*', f'requires = ["{requirement}"]'),
+        (r'build-backend = "uv_build"', f'build-backend = "{module}"'),
+        (r"\[tool.uv.build-backend\]\nmodule-name = [^\n]*\n", table),
+        # Not every backend knows an expression that no list has.
+        (r'license = "LicenseRef-Proprietary"\n', ""),
+    )
+
+    with running(build_image(copy, f"test-build-{backend}")) as container:
+        assert container.status("/") == 200
+
+
+def test_package_with_a_compiler_needs_one_line_in_each_stage(copy: Path, service: Service) -> None:
+    """The recipe in docs/operations.md: uWSGI from source instead of the wheel."""
+    changed = Service(copy, service.env)
+    changed.run("uv remove --no-sync pyuwsgi")
+    changed.run("uv add --no-sync uwsgi")
+    edit(
+        copy / "Dockerfile",
+        (r"ca-certificates python3.13\n", "ca-certificates python3.13 gcc libc6-dev python3.13-dev libpcre2-dev\n"),
+        (r"python3.13 tini\n", "python3.13 tini libpython3.13 libpcre2-8-0\n"),
+    )
+
+    with running(build_image(copy, "test-build-native")) as container:
+        # Its route rules need pcre.
+        assert container.send(b'"GET" / HTTP/1.1\r\nHost: localhost\r\n\r\n').startswith(b"HTTP/1.1 400")
+        assert run("test-build-native", "command -v gcc || echo none") == "none"
+
+
+@pytest.mark.slow
+def test_build_image_replaces_the_first_steps(scaffold: Callable[..., Service], use_engine: None) -> None:
+    template = Path(__file__).resolve().parents[2]
+    bases = ["debian:trixie-slim", "ghcr.io/astral-sh/uv:0.13.9"]
+    subprocess.run([template / "tools/engine/engine", "stand-ins", *bases], check=True)
+    secret = f"--secret=id=ca-certificates,src={CERTIFICATES}"
+    docker("build", "--quiet", secret, "--tag=test-company-build:1", str(template / "build-image"))
+    service = scaffold(dockerfile_syntax="", build_image="test-company-build:1")
+
+    with running(build_image(service.folder, "test-build-company")) as container:
+        assert container.status("/") == 200
+
+
+@pytest.mark.slow
+def test_buildah_builds_it_too(service: Service, image: str) -> None:
+    engine = str(Path(__file__).resolve().parents[2] / "tools/engine/engine")
+    limits = ["--isolation=chroot", "--ulimit=nofile=1024:4096", "--ulimit=nproc=4096:4096"]
+    subprocess.run([engine, "buildah-import", "debian:trixie-slim", "ghcr.io/astral-sh/uv:0.13.9"], check=True)
+    secret = f"--secret=id=ca-certificates,src={CERTIFICATES}"
+    command = [engine, "buildah", "build", "--format=docker", *limits, secret, "--tag=test-buildah", str(service.folder)]
+    subprocess.run(command, check=True)
+    subprocess.run([engine, "buildah", "push", "test-buildah", "docker-daemon:test-buildah:latest"], check=True)
+
+    with running("test-buildah") as container:
+        assert container.status("/") == 200
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        pytest.param("debian-12", marks=pytest.mark.slow),
+        pytest.param("python-3.14", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("framework", ["flask", "fastapi"])
+def test_other_platforms(platform: str, framework: str, build: Callable[..., str]) -> None:
+    version = platform.replace("debian-12", "python-3.11").removeprefix("python-")
+    with running(build(framework=framework, platform=platform)) as container:
+        assert container.status("/") == 200
+        assert version in container.execute("python", "--version")
