@@ -140,3 +140,27 @@ def test_edited_service_keeps_each_edit(framework, make, template, tmp_path, cap
     assert unedited == {file: new.files()[file] for file in new.files().keys() - edited - {DELETED[framework]}}
     named = {line.split(" ")[0] for line in messages.splitlines() if "no longer in the template" in line}
     assert named == edited - new.files().keys() - {"src/my_service/ours.py", "tests/container/test_ours.py"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["top", "middle", "end"])
+@pytest.mark.parametrize("framework", EDITS)
+def test_edit_of_any_file_survives(framework, place, make, capfd):
+    service = make(OLD, framework=framework, **ALL)
+    edited = {}
+    for number, file in enumerate(sorted(service.files().keys() - {".copier-answers.yml"})):
+        lines = service.text(file).splitlines(keepends=True)
+        edited[file] = f"# ours {number}\n"
+        lines.insert({"top": 0, "middle": len(lines) // 2, "end": len(lines)}[place], edited[file])
+        service.write(file, "".join(lines))
+    service.commit()
+
+    service.update()
+
+    messages = capfd.readouterr().err
+    for file, line in edited.items():
+        if (service.folder / file).exists():
+            assert line in service.text(file), file
+            assert (file in service.conflicts()) == ("<<<<<<< before updating" in service.text(file)), file
+        else:
+            assert f"{file} is no longer in the template, and was deleted with your changes." in messages
