@@ -94,7 +94,7 @@ def test_stop_finishes_requests_in_flight(image: str, sent: str) -> None:
 
 def test_stop_during_the_start_ends_it(image: str) -> None:
     ends = Counter()
-    for delay in (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.9, 1.3):
+    for delay in (0, 0.3, 0.7, 1.2):
         with start(image, ready=False) as container:
             # Linux drops a signal to process 1 that comes before tini waits for signals.
             container.execute("true")
@@ -102,7 +102,7 @@ def test_stop_during_the_start_ends_it(image: str) -> None:
             container.kill()
             ends[container.exit_status()] += 1
 
-    assert ends == {0: 8}
+    assert ends == {0: 4}
 
 
 def test_idle_container_stops_with_0(image: str) -> None:
