@@ -213,8 +213,8 @@ def suitable(value: object, question: str) -> str:
 def _slug(title: object) -> str:
     """Return lower-case ASCII words joined by dashes, or an empty string if no letter or digit is left."""
     text = re.sub("['\N{RIGHT SINGLE QUOTATION MARK}]", "", title) if isinstance(title, str) else ""
-    # Letters with accents are decomposed, and the accents dropped; a dash stays one.
-    words = re.sub(r"\W+", "-", unicodedata.normalize("NFKC", text)).casefold()
+    # Letters with accents are decomposed, and the accents dropped; what is no letter separates words.
+    words = re.sub(r"\W+", "-", unicodedata.normalize("NFC", text)).casefold()
     plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode("ascii")
     return re.sub("[^a-z0-9]+", "-", plain).strip("-")
 

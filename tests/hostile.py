@@ -87,6 +87,7 @@ REFUSED = {
     "DEL": "a\x7fb",
     "C1 control": "a\x9bb",
     "line separator": "a\u2028b",
+    "paragraph separator": "a\u2029b",
     "right-to-left override": "a\u202eb",
     "isolate": "a\u2066b\u2069",
     "lone surrogate": "a\ud800b",

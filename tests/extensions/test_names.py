@@ -39,6 +39,7 @@ def test_default_names_for_any_title_are_accepted(title):
         ("Bob's API", "bobs-api", "bobs_api"),
         ("Bob\u2019s API", "bobs-api", "bobs_api"),
         ("Ünïcödé Café", "unicode-cafe", "unicode_cafe"),
+        ("e\u0301te\u0301", "ete", "ete"),
         ("Straße", "strasse", "strasse"),
         ("Plan\u2014Do", "plan-do", "plan_do"),
         ("2 Fast", "2-fast", "app_2_fast"),

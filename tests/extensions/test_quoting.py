@@ -74,6 +74,7 @@ def test_markdown_renders_as_the_text(text, preset):
         ("C# and snake_case in 2026.", None),
         ("https://example.com/a_b?c=1&d=2#e", None),
         ("1. list", r"1\. list"),
+        (":--", r"\:--"),
         ("# title #", r"\# title \#"),
         ("a_b _c_", r"a_b \_c\_"),
         ("<b> &amp; `x`", r"\<b> &amp;amp; \`x\`"),
