@@ -88,7 +88,7 @@ def test_change_of_the_code_is_served(composed: Service) -> None:
     (watched,) = settings["develop"]["watch"]
     assert (watched["action"], watched["path"]) == ("rebuild", str(composed.folder / "src"))
     for module in composed.folder.glob("src/*/*.py"):
-        module.write_text(module.read_text().replace('NAME = "my-service"', 'NAME = "changed"'))
+        module.write_text(module.read_text().replace('"name": NAME', '"name": "changed"'))
 
     composed.run("docker compose up --build --wait web")
 
