@@ -124,6 +124,8 @@ def make_stack(**answers: str) -> dict[str, Any]:
         "server": fill(server),
         "requirements": sorted({item for row in rows for item in row.get("requirements", ())}),
         "dev_requirements": sorted({item for row in rows for item in row.get("dev_requirements", ())}),
+        # Variables that the image sets.
+        "environment": fill({name: text for row in rows for name, text in row.get("environment", {}).items()}),
         # An example value for each setting that has no default.
         "example": fill({name: text for row in rows for name, text in row.get("example", {}).items()}),
         "module": module,
