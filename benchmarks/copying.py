@@ -5,11 +5,10 @@ import shutil
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
-from common import TEMPLATE
-from machine import say
+from contenders import TEMPLATE
+from measures import say
 
 # The least that a template can be.
 BARE = {
@@ -17,66 +16,59 @@ BARE = {
     "{{ _copier_conf.answers_file }}.jinja": "{{ _copier_answers|to_nice_yaml -}}\n",
     "hello.txt.jinja": "Hello {{ name }}\n",
 }
-# Without uv, there is no lock: its time is the resolver's and the network's.
-ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith(("UV", "PYTHON"))},
-    "PATH": "/usr/bin:/bin",
-    "GIT_AUTHOR_NAME": "Benchmark",
-    "GIT_AUTHOR_EMAIL": "benchmark@example.com",
-    "GIT_COMMITTER_NAME": "Benchmark",
-    "GIT_COMMITTER_EMAIL": "benchmark@example.com",
+# The file in which a line is new in the version that services are updated to.
+CHANGED = {"template": "template/.dockerignore", "bare": "hello.txt.jinja"}
+OLD, NEW = "1000.0.0", "1000.0.1"
+IDENTITY = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in {"NAME": "Benchmark", "EMAIL": "benchmark@example.com"}.items()
 }
+ENVIRONMENT = {**os.environ, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
 def measure(folder: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Return seconds: by command and by template ("template", "bare"), a list of the rounds' measurements.
+    """Return seconds by template and command, a list of the rounds' each.
 
-    An update is from the release before the last one to the present state.
+    Without the lock, whose time is the resolver's and the network's.
     """
-    templates = {"template": folder / "template", "bare": folder / "bare"}
-    git(folder, "clone", "--quiet", str(TEMPLATE), str(templates["template"]))
-    *_, (version, made_by), _ = tomllib.loads((TEMPLATE / "releases.toml").read_text(encoding="utf-8")).items()
-    git(templates["template"], "tag", "--force", version, made_by)
-    # As it comes from a forge: a repository of thousands of loose objects takes long to clone and to remove.
+    folder.mkdir()
+    templates = {name: folder / name for name in CHANGED}
+    git(folder, "clone", "--quiet", str(TEMPLATE), "template")
+    # As it comes from a forge: a repository of thousands of loose objects takes long to clone.
     git(templates["template"], "gc", "--quiet")
-    versions = {"template": version, "bare": "1.0.0"}
-    make_bare(templates["bare"])
-    old = {name: folder / f"old-{name}" for name in templates}
+    templates["bare"].mkdir()
+    for name, text in BARE.items():
+        (templates["bare"] / name).write_text(text, encoding="utf-8")
+    commit(templates["bare"])
     for name, template in templates.items():
-        copier("copy", f"--vcs-ref={versions[name]}", str(template), str(old[name]))
-        commit(old[name])
-    found: dict[str, dict[str, list[float]]] = {
-        command: {name: [] for name in templates} for command in ("--version", "copy", "update")
-    }
+        git(template, "tag", OLD)
+        with (template / CHANGED[name]).open("a", encoding="utf-8") as file:
+            file.write("# new\n")
+        commit(template)
+        git(template, "tag", NEW)
+        copier("copy", f"--vcs-ref={OLD}", str(template), str(folder / f"old-{name}"))
+        commit(folder / f"old-{name}")
+    found: dict[str, dict[str, list[float]]] = {name: {"copy": [], "update": []} for name in templates}
     for number in range(rounds):
         for name in sorted(templates, reverse=bool(number % 2)):
-            target = folder / "service"
-            found["--version"][name].append(copier("--version"))
-            found["copy"][name].append(copier("copy", "--vcs-ref=HEAD", str(templates[name]), str(target)))
-            shutil.rmtree(target)
-            shutil.copytree(old[name], target, symlinks=True)
-            found["update"][name].append(copier("update", "--vcs-ref=HEAD", str(target)))
-            shutil.rmtree(target)
-            say(f"{name}: copy {found['copy'][name][-1]:.2f} s, update {found['update'][name][-1]:.2f} s")
+            service = folder / "service"
+            found[name]["copy"].append(copier("copy", f"--vcs-ref={NEW}", str(templates[name]), str(service)))
+            shutil.rmtree(service)
+            shutil.copytree(folder / f"old-{name}", service, symlinks=True)
+            found[name]["update"].append(copier("update", f"--vcs-ref={NEW}", str(service)))
+            if not git(service, "diff", "HEAD"):
+                sys.exit(f"the update of {name} changed nothing")
+            shutil.rmtree(service)
+            say(f"{name}: " + ", ".join(f"{command} {times[-1]:.2f} s" for command, times in found[name].items()))
     return found
 
 
-def make_bare(folder: Path) -> None:
-    """Make a template in two versions."""
-    folder.mkdir()
-    for name, text in BARE.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    commit(folder)
-    git(folder, "tag", "1.0.0")
-    (folder / "hello.txt.jinja").write_text("Hello, {{ name }}!\n", encoding="utf-8")
-    git(folder, "commit", "--quiet", "--all", "--message=Next")
-
-
 def commit(folder: Path) -> None:
-    """Make a repository of a folder."""
+    """Commit all files in a folder, which becomes a repository if it isn't one."""
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message=First")
+    git(folder, "commit", "--quiet", "--message=Change")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -87,8 +79,9 @@ def git(folder: Path, *arguments: str) -> str:
 
 def copier(command: str, *arguments: str) -> float:
     """Run Copier as a user does; return the seconds that it took."""
-    options = ["--quiet", "--trust", "--defaults"] if arguments else []
+    full = [sys.executable, "-m", "copier", command, "--quiet", "--trust", "--defaults", "--skip-tasks", *arguments]
     started = time.perf_counter()
-    full = [sys.executable, "-m", "copier", command, *options, *arguments]
-    subprocess.run(full, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(full, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(full)}\n{done.stderr}")
     return time.perf_counter() - started

@@ -1,79 +1,95 @@
-"""Measure the template's image beside those that one would write instead, its servers, and numbers of workers.
+"""Measure the template's image beside those that one would write instead, in turn, and write the figures.
 
-Everything is measured in turn (A B C A B C …), in one run, on the same base images. The results are stored in
-benchmarks/results.json, and reported in docs/evidence/benchmarks.md, docs/evidence/workers.md and their charts.
+The values go to benchmarks/results.json; the tables and the chart made from them to the page of evidence.
 """
 
 import argparse
-import json
+import os
+import platform
+import re
+import subprocess
+import sys
 import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import copying
-import load
+import measures
 import report
-import workers
-from common import base_images, describe, docker, engine
-from images import SERVICES, Bench, Service, few
-from machine import say
+from contenders import DEFAULT, STACKS, TEMPLATE, docker
+from machine import MissingError, container_engine, service_python
+from measures import say
 
-PARTS = [*SERVICES, "servers", "load", "log", "workers", "copying"]
+PYTHON = "3.13"  # the default services'
+ROUNDS = {**measures.ROUNDS, "copy": 9}
+PARTS = [*measures.PARTS, "copy"]
 
 
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of a code change; the rest in proportion")
-    parser.add_argument("--quick", action="store_true", help="one round, to test the script: no comparison")
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this one; workers needs load")
-    parser.add_argument("--render", action="store_true", help="only make the tables and the charts from stored results")
-    parser.add_argument("--ordinary-engine", action="store_true", help="use Docker itself and EMPTY ITS BUILD CACHE")
+    parser.add_argument("--frameworks", action="store_true", help="measure the other frameworks and servers instead")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this one; may be repeated")
+    parser.add_argument("--rounds", type=int, help="rounds of each part, such as 2 to try the script")
+    parser.add_argument("--report", action="store_true", help="only make the tables and the chart, from stored values")
     options = parser.parse_args()
-    if not options.render:
-        measure(1 if options.quick else options.rounds, options.part or PARTS, options.ordinary_engine)
+    if not options.report:
+        rounds = {part: options.rounds or number for part, number in ROUNDS.items()}
+        started = time.monotonic()
+        measure(list(STACKS)[1:] if options.frameworks else [DEFAULT], options.part or PARTS, rounds)
+        say(f"{(time.monotonic() - started) / 60:.1f} minutes\n")
     report.write()
 
 
-def measure(rounds: int, parts: list[str], ordinary: bool) -> None:
-    """Measure the *parts* and store the results beside those of the others."""
-    results = json.loads(report.RESULTS.read_text(encoding="utf-8")) if report.RESULTS.is_file() else {"services": {}}
-
-    def store() -> None:
-        report.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-    with engine(ordinary=ordinary) as registry, tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+def measure(stacks: list[str], parts: list[str], rounds: dict[str, int]) -> None:
+    """Measure the *parts* of the *stacks*, and store the values beside those of the others."""
+    results = report.load()
+    facts = describe()
+    if facts["load"] > report.BUSY:
+        say(f"The load is {facts['load']:.1f}: measured times mean little while the machine is busy.")
+    os.environ.pop("VIRTUAL_ENV", None)  # this script's, not the service's
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
-        facts = describe()
-        if set(parts) & set(SERVICES):
-            results["machine"] = facts
-        results.setdefault("processors", {}).update(dict.fromkeys(parts, facts["processor"]))
-        for name in [part for part in parts if part in SERVICES]:
-            # The heavy service is slow, and its results differ by factors: fewer rounds suffice.
-            count = (rounds + 1) // 2 if SERVICES[name] else rounds
-            say(f"the {name} service, {count} rounds")
-            service = Service(folder / name / "my-service", SERVICES[name], few(count))
-            results["machine"]["images"] = base_images(service.folder)
-            bench = Bench(service, registry, count)
-            stand_in = docker("image", "inspect", '--format={{index .Config.Labels "stand-in"}}', bench.base)
-            results["machine"]["stand-ins"] = stand_in == "true"
-            results["services"][name] = bench.measure()
-            store()
-        if "servers" in parts:
-            results["servers"] = load.measure_starts(folder / "servers", rounds)
-            store()
-        if "load" in parts:
-            results["load"] = load.measure(folder, few(rounds))
-            store()
-        if "log" in parts:
-            results["log"] = load.measure_log(folder, rounds)
-            store()
-        if "workers" in parts:
-            results["workers"] = workers.measure(few(rounds))
-            store()
-        if "copying" in parts:
-            results["copying"] = copying.measure(folder, rounds)
-            store()
+        if set(parts) & set(measures.PARTS):
+            os.environ["UV_PYTHON"] = service_python(PYTHON)
+            with container_engine():
+                for number, stack in enumerate(stacks):
+                    found = measures.measure(stack, parts, rounds, folder / str(number))
+                    stored = results["stacks"].setdefault(stack, {})
+                    for contender, values in found.items():
+                        stored.setdefault(contender, {}).update(values)
+                    results["facts"][stack] = {**facts, "engine": describe_engine()}
+                    report.store(results)
+        if "copy" in parts and DEFAULT in stacks:
+            results["copying"] = copying.measure(folder / "copying", rounds["copy"])
+            results["facts"]["copying"] = {**facts, "engine": f"Copier {version('copier')}"}
+            report.store(results)
+
+
+def describe() -> dict[str, Any]:
+    """Return what is measured, when and where."""
+    models = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    commit = ["git", "-C", str(TEMPLATE), "describe", "--always", "--dirty", "--exclude=*"]
+    return {
+        "date": str(datetime.now(UTC).date()),
+        "commit": subprocess.run(commit, check=True, stdout=subprocess.PIPE, text=True).stdout.strip(),
+        "processor": next(iter(models), platform.machine()),
+        "cores": os.cpu_count(),
+        "kernel": platform.release().partition("-")[0],
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def describe_engine() -> str:
+    """Return the engine's name, version and storage."""
+    return docker("info", "--format=Docker {{.ServerVersion}} ({{.Driver}})")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(str(error))

@@ -1,5 +1,6 @@
 # The shape of https://hynek.me/articles/docker-uv/: two stages, the dependencies before the application, and the whole
-# virtual environment copied with its owner. uWSGI runs with two plain, preforked processes.
+# virtual environment copied with its owner. Without the compilers and libraries for uWSGI from source: the service's lock
+# has its wheel, for all contenders. Their command, which is the same, is in contenders.py.
 ARG BASE_IMAGE=debian:trixie-slim
 ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
 
@@ -10,11 +11,8 @@ SHELL ["sh", "-exc"]
 RUN <<EOT
 apt-get update -qy
 apt-get install -qyy -o APT::Install-Recommends=false -o APT::Install-Suggests=false \
-    build-essential \
     ca-certificates \
-    libpcre2-dev \
-    python3-setuptools \
-    python3.13-dev
+    python3.13
 EOT
 COPY --from=uv /uv /usr/local/bin/uv
 ENV UV_LINK_MODE=copy \
@@ -45,8 +43,6 @@ STOPSIGNAL SIGINT
 RUN <<EOT
 apt-get update -qy
 apt-get install -qyy -o APT::Install-Recommends=false -o APT::Install-Suggests=false \
-    libpcre2-8-0 \
-    libpython3.13 \
     python3.13
 apt-get clean
 rm -rf /var/lib/apt/lists/* /tmp/* /var/tmp/*
@@ -59,4 +55,3 @@ python -V
 python -Im site
 python -Ic 'import my_service'
 EOT
-CMD ["uwsgi", "--http-socket", ":8000", "--master", "--processes", "2", "--module", "my_service.wsgi"]

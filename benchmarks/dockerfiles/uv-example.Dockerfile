@@ -1,5 +1,5 @@
 # The shape of multistage.Dockerfile in https://github.com/astral-sh/uv-docker-example: the dependencies before the
-# project, and all of /app copied with its owner. Its server is FastAPI's own; for Flask, uWSGI runs as in the article.
+# project, and all of /app copied with its owner. The contenders' command is in contenders.py.
 ARG BASE_IMAGE=debian:trixie-slim
 ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
 
@@ -8,11 +8,7 @@ FROM ${UV_IMAGE} AS uv
 FROM ${BASE_IMAGE} AS builder
 RUN apt-get update && apt-get install -y --no-install-recommends \
         ca-certificates \
-        gcc \
-        libc6-dev \
-        libpcre2-dev \
         python3.13 \
-        python3.13-dev \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=uv /uv /bin/uv
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_DEV=1 UV_PYTHON_DOWNLOADS=0 UV_SYSTEM_CERTS=1
@@ -30,8 +26,6 @@ RUN --mount=type=cache,id=uv-example,target=/root/.cache/uv \
 
 FROM ${BASE_IMAGE}
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        libpcre2-8-0 \
-        libpython3.13 \
         python3.13 \
     && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 999 nonroot \
@@ -40,4 +34,3 @@ COPY --from=builder --chown=nonroot:nonroot /app /app
 ENV PATH="/app/.venv/bin:$PATH"
 USER nonroot
 WORKDIR /app
-CMD ["uwsgi", "--http-socket", ":8000", "--master", "--processes", "2", "--module", "my_service.wsgi"]
