@@ -23,7 +23,7 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize("title", [*TITLES, *NO_TITLES, *TEXTS.values(), *names.DEPENDENCIES], ids=repr)
+@pytest.mark.parametrize("title", [*TITLES, *NO_TITLES, *TEXTS.values(), *sorted(names.DEPENDENCIES)], ids=repr)
 def test_default_names_for_any_title_are_accepted(title):
     distribution = names.distribution_name(title)
 
