@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -52,10 +53,10 @@ def configure(level: str, log_format: str) -> None:
 
 def to_json(event: dict[str, Any], **_: Any) -> str:
     """Return an event as JSON, whatever its values are."""
-    try:
+    # It fails for keys that aren't text, NaN and cycles.
+    with suppress(TypeError, ValueError):
         return json.dumps(event, allow_nan=False, default=repr)
-    except (TypeError, ValueError):  # keys that aren't text, NaN, cycles
-        return json.dumps({key: shown(value) for key, value in event.items()})
+    return json.dumps({key: shown(value) for key, value in event.items()})
 
 
 def shown(value: object) -> str:

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,11 @@ def parameters(url: str) -> dict[str, Any]:
 
     The password may be in a file, which DATABASE_PASSWORD_FILE names.
     """
-    try:
+    valid = None
+    with suppress(ProgrammingError, UnicodeError):
         given = conninfo_to_dict(url)
         port = str(given.get("port", ""))
         valid = URL.fullmatch(url) and re.fullmatch(r"[\d,]*", port)
-    except (ProgrammingError, UnicodeError):
-        valid = None
     if not valid:
         # Without the reason, which may show a part of the password.
         raise ValueError(
