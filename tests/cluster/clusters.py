@@ -1,195 +1,193 @@
-"""A Kubernetes cluster, a service that is deployed to it by its own manifests, and clients in a pod beside it."""
+"""A Kubernetes cluster, and services that are deployed to it by the commands of their own docs/operations.md."""
 
 import json
+import os
 import re
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import yaml
+from containers import docker, wait_until
 
 NAME = "my-service"
-AUTHORITY = "my-service.example.com"
-LOAD = Path(__file__).with_name("load.py")
-STOP = "/tmp/stop"
-CLIENTS = 8
 REPLICAS = 3
-
+# Requests on new and on kept connections, each.
+LEAST = 1000
+# Seconds, enough to replace all pods one by one on a busy machine.
+PATIENCE = 600
+# The blocks of commands in docs/operations.md.
+SET_UP, DEPLOY, FIND_REASON, GO_BACK = range(4)
 # What fits on a node with two CPUs.
-PATCHES: dict[str, list[dict[str, object]]] = {
+PATCHES = {
     "HorizontalPodAutoscaler": [{"op": "replace", "path": "/spec/minReplicas", "value": REPLICAS}],
-    "PodDisruptionBudget": [],
     "Deployment": [
-        {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "50m"},
+        {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "50m"}
     ],
 }
 # What Kubernetes 1.20 doesn't know.
-OLD: dict[str, list[dict[str, object]]] = {
+OLD_PATCHES = {
     "HorizontalPodAutoscaler": [{"op": "replace", "path": "/apiVersion", "value": "autoscaling/v2beta2"}],
     "PodDisruptionBudget": [
         {"op": "replace", "path": "/apiVersion", "value": "policy/v1beta1"},
         {"op": "remove", "path": "/spec/unhealthyPodEvictionPolicy"},
     ],
-    "Deployment": [],
 }
 
 
 @dataclass
-class Namespace:
-    """A namespace in which pods have to keep to the restricted standard, unless it is privileged."""
+class Cluster:
+    """A cluster."""
 
-    name: str
-    kubeconfig: str
+    kubeconfig: Path
+    load_command: list[str]
+    """Takes an image to the cluster, and prints its reference with the digest."""
 
-    def create(self, privileged: bool = False) -> None:
-        """Create it, for a cluster of today and for one with a PodSecurityPolicy."""
-        self.kubectl("create", "namespace", self.name)
-        standard = "privileged" if privileged else "restricted"
-        self.kubectl("label", "namespace", self.name, f"pod-security.kubernetes.io/enforce={standard}")
-        group = f"--group=system:serviceaccounts:{self.name}"
-        self.kubectl("create", "rolebinding", standard, f"--clusterrole={standard}", group)
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run kubectl; return its output, which the failure shows."""
+        command = ["kubectl", f"--kubeconfig={self.kubeconfig}", *arguments]
+        result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        assert not check or result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        return result.stdout if check else result.stdout + result.stderr
 
     def is_old(self) -> bool:
-        """Return whether the cluster is older than what the manifests need."""
+        """Return whether it is older than what the manifests need."""
         version = json.loads(self.kubectl("get", "--raw=/version"))
         return (int(version["major"]), int(re.match(r"\d+", version["minor"])[0])) < (1, 27)
 
+    def use_policy(self, namespace: str, policy: str) -> None:
+        """Let pods of a namespace keep to a policy, in a cluster with PodSecurityPolicies."""
+        if self.is_old():
+            group = f"--group=system:serviceaccounts:{namespace}"
+            self.kubectl("create", "rolebinding", policy, f"--clusterrole={policy}", group, f"--namespace={namespace}")
+
+    def load_image(self, image: str) -> str:
+        """Take an image to the cluster; return its reference."""
+        output = subprocess.run([*self.load_command, image], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return output.split()[-1]
+
+
+@dataclass
+class Deployment:
+    """A service in the namespace that its docs/operations.md names, managed by the commands there."""
+
+    cluster: Cluster
+    folder: Path
+    image: str
+    reference: str
+    """The image on the cluster."""
+
+    def start(self, block: int) -> subprocess.Popen[str]:
+        """Start a block of commands, up to the first that fails."""
+        text = (self.folder / "docs/operations.md").read_text(encoding="utf-8")
+        section = text.split("\n## Kubernetes\n", 1)[1].split("\n## ", 1)[0]
+        blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+        commands = re.sub(r"^\$ ", "", blocks[block], flags=re.MULTILINE)
+        env = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(["bash", "-exc", commands], cwd=self.folder, env=env, **output)
+
+    def run(self, block: int, *, fails: bool = False) -> str:
+        """Run a block of commands; return the output."""
+        process = self.start(block)
+        output, _ = process.communicate(timeout=2 * PATIENCE)
+        assert bool(process.returncode) == fails, f"{output}\n{self.kubectl('describe', 'pods', check=False)}"
+        return output
+
+    def write(self, reference: str, *more: dict[str, object]) -> None:
+        """Write an image, with its digest, into the overlay, and further patches of the Deployments."""
+        file = self.folder / "deploy/kubernetes/overlays/production/kustomization.yaml"
+        overlay = yaml.safe_load(file.read_text(encoding="utf-8"))
+        overlay["images"][0]["newName"], overlay["images"][0]["digest"] = reference.split("@")
+        patches = [*PATCHES.items(), *(OLD_PATCHES.items() if self.cluster.is_old() else []), ("Deployment", more)]
+        overlay["patches"] = [
+            {"target": {"kind": kind}, "patch": yaml.safe_dump([*patch])} for kind, patch in patches if patch
+        ]
+        file.write_text(yaml.safe_dump(overlay), encoding="utf-8")
+
+    def deploy(self, reference: str, *more: dict[str, object]) -> None:
+        """Deploy an image."""
+        self.write(reference, *more)
+        self.run(DEPLOY)
+        self.settle()
+
+    def changed(self, *instructions: str) -> str:
+        """Make another version, with further instructions of a Dockerfile; return its reference."""
+        context = self.folder / "build"
+        context.mkdir(exist_ok=True)
+        lines = [f"FROM {self.image}", f"LABEL version={uuid4()}", *instructions]
+        (context / "Dockerfile").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        docker("build", "--quiet", f"--tag={self.image}-changed", str(context))
+        return self.cluster.load_image(f"{self.image}-changed")
+
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
-        """Run kubectl in this namespace; return its output, which the failure shows."""
-        result = subprocess.run(
-            ["kubectl", f"--kubeconfig={self.kubeconfig}", f"--namespace={self.name}", *arguments],
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert not check or result.returncode == 0, f"kubectl {' '.join(arguments)}\n{result.stdout}"
-        return result.stdout
+        """Run kubectl in the service's namespace."""
+        return self.cluster.kubectl(f"--namespace={NAME}", *arguments, stdin=stdin, check=check)
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return objects of the API."""
         return json.loads(self.kubectl("get", "--output=json", *arguments))
 
-    def pods(self, component: str = "web") -> list[dict[str, Any]]:
-        """Return the pods of a component that aren't stopping."""
+    def pods(self, component: str = "web") -> dict[str, dict[str, Any]]:
+        """Return the pods of a component by their names, without those that stop."""
         found = self.get("pods", f"--selector=app.kubernetes.io/component={component}")["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
 
+    def images(self, component: str = "web") -> set[str]:
+        """Return the images of a component's pods."""
+        return {pod["spec"]["containers"][0]["image"] for pod in self.pods(component).values()}
 
-def wait_for(condition: Callable[[], object], seconds: float = 120, explain: Callable[[], str] = str) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.3)
+    def settle(self, replicas: int = REPLICAS) -> None:
+        """Wait until as many pods are ready, and those that they replace are gone."""
 
+        def settled() -> bool:
+            found = self.get("deployment", NAME)
+            status = found["status"]
+            numbers = [status.get(name) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+            pods = self.get("pods", "--selector=app.kubernetes.io/component=web")["items"]
+            seen = status.get("observedGeneration") == found["metadata"]["generation"]
+            return seen and [*numbers, len(pods)] == [replicas] * 4
 
-@dataclass
-class Deployed:
-    """A service in a namespace."""
+        wait_until(settled, f"{replicas} pods", PATIENCE)
 
-    folder: Path
-    namespace: Namespace
-    reference: str = ""
-    """The image that was deployed first, with its digest."""
-
-    @property
-    def overlay(self) -> Path:
-        """Return the overlay: production, on this cluster."""
-        return self.folder / "deploy/kubernetes/overlays/test"
-
-    def apply(self, reference: str, *more: dict[str, object]) -> None:
-        """Deploy an image, as docs/kubernetes.md tells, with further patches of the Deployments."""
-        name, _, digest = reference.partition("@")
-        patches = {kind: [*OLD[kind], *patch] if self.namespace.is_old() else patch for kind, patch in PATCHES.items()}
-        patches["Deployment"] = [*patches["Deployment"], *more]
-        kustomization = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "namespace": self.namespace.name,
-            "resources": ["../production"],
-            "images": [{"name": NAME, "newName": name, "digest": digest}],
-            "patches": [
-                {"target": {"kind": kind}, "patch": yaml.safe_dump(patch)} for kind, patch in patches.items() if patch
-            ],
-        }
-        self.overlay.mkdir(exist_ok=True)
-        (self.overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        self.namespace.kubectl("delete", "job", f"{NAME}-migrate", "--ignore-not-found")
-        self.namespace.kubectl("apply", f"--kustomize={self.overlay}")
-
-    def wait(self, seconds: int = 180) -> None:
-        """Wait until all pods are of the version that was applied last, and ready."""
-        self.namespace.kubectl("rollout", "status", f"deployment/{NAME}", f"--timeout={seconds}s")
-
-    def settle(self) -> None:
-        """Wait until all pods are ready, and the replaced ones are gone."""
-        self.wait()
-        selector = "--selector=app.kubernetes.io/component=web"
-        wait_for(lambda: len(self.namespace.get("pods", selector)["items"]) == len(self.namespace.pods()))
+    def scale(self, replicas: int) -> None:
+        """Set the number of pods."""
+        patch = json.dumps({"spec": {"minReplicas": replicas, "maxReplicas": replicas}})
+        self.kubectl("patch", "hpa", NAME, f"--patch={patch}")
+        self.kubectl("scale", "deployment", NAME, f"--replicas={replicas}")
+        self.settle(replicas)
 
     @contextmanager
-    def load(
-        self, least: int, clients: int = CLIENTS, pause: float = 0.005, pod: dict[str, Any] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Let clients send requests through the Service, or to a pod; the report is complete at the end of the context."""
-        service = self.namespace.get("service", NAME)
-        target = [pod["status"]["podIP"], "8000"] if pod else [service["spec"]["clusterIP"], "80"]
-        image = self.namespace.get("deployment", NAME)["spec"]["template"]["spec"]["containers"][0]["image"]
-        report: dict[str, Any] = {}
-        self.namespace.kubectl("delete", "pod", "load", "--ignore-not-found", "--now")
-        arguments = [*target, AUTHORITY, str(clients), str(least), STOP, str(pause)]
-        self.namespace.kubectl("apply", "--filename=-", stdin=json.dumps(load_pod(image, arguments)))
-        wait_for(lambda: "started" in self.namespace.kubectl("logs", "load", check=False), explain=self.describe)
-        yield report
-        # The container may end before the command in it does.
-        self.namespace.kubectl("exec", "load", "--", "touch", STOP, check=False)
-        wait_for(
-            lambda: self.namespace.get("pod", "load")["status"]["phase"] in ("Succeeded", "Failed"), 600, self.describe
-        )
-        report |= json.loads(self.namespace.kubectl("logs", "load").splitlines()[-1])
-        print(report)
-
-    def describe(self) -> str:
-        """Return what is known of the pods."""
-        return self.namespace.kubectl("describe", "pods") + self.reasons()
-
-    def reasons(self) -> str:
-        """Run the command with which docs/kubernetes.md finds the reason of a failure."""
-        return self.namespace.kubectl(
-            "logs", f"--selector=app.kubernetes.io/name={NAME}", "--all-containers", "--prefix", "--tail=5",
-            "--ignore-errors",
-        )  # fmt: skip
+    def load(self) -> Iterator[dict[str, Any]]:
+        """Let clients in a pod send requests to the Service; their report is complete at the end of the context."""
+        address, report = self.get("service", NAME)["spec"]["clusterIP"], {}
+        script = Path(__file__).with_name("load.py").read_text(encoding="utf-8")
+        stop = "/tmp/stop"
+        command = ["python", "-c", script, address, f"{NAME}.example.com", str(LEAST), stop]
+        # The rights and the volume are as in the service's own pods.
+        pod = self.get("deployment", NAME)["spec"]["template"]["spec"]
+        container = {name: pod["containers"][0][name] for name in ("image", "securityContext", "volumeMounts")}
+        spec = {name: pod[name] for name in ("automountServiceAccountToken", "securityContext", "volumes")}
+        spec |= {"containers": [{"name": "load", "args": command, **container}], "restartPolicy": "Never"}
+        load = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "load"}, "spec": spec}
+        self.kubectl("create", "--filename=-", stdin=json.dumps(load))
+        try:
+            wait_until(lambda: "started" in self.kubectl("logs", "load", check=False), "clients", PATIENCE)
+            yield report
+            self.kubectl("exec", "load", "--", "touch", stop)
+            ended = ("Succeeded", "Failed")
+            wait_until(lambda: self.get("pod", "load")["status"]["phase"] in ended, "the report", PATIENCE)
+            report |= json.loads(self.kubectl("logs", "load").splitlines()[-1])
+            print(report)
+        finally:
+            self.kubectl("delete", "pod", "load", "--now")
 
 
-def load_pod(image: str, arguments: list[str]) -> dict[str, Any]:
-    """Return the pod with the clients."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "load"},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "load",
-                    "image": image,
-                    "args": ["python", "-c", LOAD.read_text(), *arguments],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
-                }
-            ],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
-        },
-    }
+def lost(report: dict[str, Any]) -> int:
+    """Return how many requests failed."""
+    assert min(report[kind]["requests"] for kind in ("new", "kept")) >= LEAST
+    return sum(sum(kind["failed"].values()) for kind in report.values())

@@ -1,20 +1,22 @@
-"""Versions that are broken, migrations that fail, and a database that is away."""
+"""Broken versions, migrations that fail, a rollback, and a database that is away."""
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
 import pytest
-from building import docker
-from clusters import NAME, Deployed, Namespace, wait_for
-from support import engine
+from clusters import DEPLOY, FIND_REASON, GO_BACK, NAME, PATIENCE, Cluster, Deployment, lost
+from containers import wait_until
+
+pytest_plugins = ["cluster_fixtures"]
+pytestmark = pytest.mark.slow
 
 AWAY = 60  # seconds
 PASSWORD = "only-for-tests"
-PACKAGE = "/app/lib/python3.13/site-packages/my_service"
-SECRET = {"DATABASE_URL": f"postgresql://postgres:{PASSWORD}@{{address}}/postgres"}
-
+COMPONENTS = ("web", "worker")
 # A server that ends, and starts again with its data, while and when /tmp/away says so.
 DATABASE = """
 entry=$(command -v postgresql-entrypoint.sh || command -v docker-entrypoint.sh)
@@ -23,152 +25,153 @@ while :; do
   while [ -e /tmp/away ]; do sleep 0.2; done
 done
 """
-
-MIGRATION = '''"""A migration that fails."""
-
+MIGRATION = """COPY <<PYTHON /app/lib/python3.13/site-packages/my_service/migrations/versions/0002_next.py
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision, down_revision = "0002", "0001"
 
 
-def upgrade() -> None:
-    op.execute("SELECT * FROM a_table_that_does_not_exist")
+def upgrade():
+    op.execute({!r})
+PYTHON"""
 
 
-def downgrade() -> None:
-    pass
-'''
+@dataclass
+class Database:
+    """PostgreSQL in a namespace of its own."""
 
+    cluster: Cluster
+    namespace: str
 
-@pytest.fixture(scope="module")
-def database(namespace_for: Callable[..., Namespace], load_image: Callable[[str], str]) -> Iterator[Namespace]:
-    """Run PostgreSQL in a namespace of its own."""
-    engine("stand-ins", "postgres:17")
-    namespace = namespace_for(privileged=True)
-    labels = {"app": "database"}
-    container = {
-        "name": "database",
-        "image": load_image("postgres:17"),
-        "command": ["bash", "-c", DATABASE],
-        "env": [{"name": "POSTGRES_PASSWORD", "value": PASSWORD}],
-    }
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "database", "labels": labels}}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "database"}}
-    service["spec"] = {"selector": labels, "ports": [{"port": 5432}]}
-    for each in ({**pod, "spec": {"containers": [container]}}, service):
-        namespace.kubectl("create", "--filename=-", stdin=json.dumps(each))
-    probe = ["exec", "database", "--", "pg_isready", "--host=127.0.0.1"]
-    wait_for(
-        lambda: "accepting" in namespace.kubectl(*probe, check=False),
-        explain=lambda: namespace.kubectl("describe", "pods"),
-    )
-    return namespace
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run kubectl in its namespace."""
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments, stdin=stdin, check=check)
+
+    def execute(self, *command: str, check: bool = True) -> str:
+        """Run a command in its container."""
+        return self.kubectl("exec", "database", "--", *command, check=check)
+
+    def wait(self) -> None:
+        """Wait until it accepts connections."""
+        probe = ("pg_isready", "--host=127.0.0.1")
+        wait_until(lambda: "accepting" in self.execute(*probe, check=False), "PostgreSQL", PATIENCE)
 
 
 @pytest.fixture(scope="module")
-def deployed(deploy: Callable[..., Deployed], database: Namespace) -> Deployed:
+def database(cluster: Cluster) -> Iterator[Database]:
+    """Run PostgreSQL."""
+    database = Database(cluster, f"database-{uuid4().hex[:8]}")
+    cluster.kubectl("create", "namespace", database.namespace)
+    cluster.use_policy(database.namespace, "privileged")
+    container = {"name": "database", "image": cluster.load_image("postgres:17"), "command": ["bash", "-c", DATABASE]}
+    container["env"] = [{"name": "POSTGRES_PASSWORD", "value": PASSWORD}]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "database", "labels": {"app": "database"}}}
+    database.kubectl("create", "--filename=-", stdin=json.dumps({**pod, "spec": {"containers": [container]}}))
+    database.kubectl("expose", "pod", "database", "--port=5432")
+    database.wait()
+    yield database
+    cluster.kubectl("delete", "namespace", database.namespace)
+
+
+@pytest.fixture(scope="module")
+def deployed(install: Callable[..., Any], database: Database) -> Iterator[Deployment]:
     """Deploy a service with a database and jobs."""
-    address = database.get("service", "database")["spec"]["clusterIP"]
-    secret = {name: value.format(address=address) for name, value in SECRET.items()}
-    return deploy(secret, framework="fastapi", server="uvicorn", database="postgresql", jobs="procrastinate")
+    address = database.kubectl("get", "service", "database", "--output=jsonpath={.spec.clusterIP}")
+    settings = {"DATABASE_URL": f"postgresql://postgres:{PASSWORD}@{address}/postgres"}
+    with install(settings, framework="flask", database="postgresql", jobs="procrastinate") as deployment:
+        yield deployment
 
 
-@pytest.fixture
-def changed(deployed: Deployed, load_image: Callable[[str], str], tmp_path: Path) -> Callable[[str], str]:
-    """Return a function that makes another version by commands in the package's folder; it returns the reference."""
-
-    def changed(commands: str) -> str:
-        # Byte code is never checked against its source.
-        image = "cluster-fastapi-uvicorn-postgresql-procrastinate"
-        (tmp_path / "Dockerfile").write_text(
-            f"FROM {image}\nUSER root\nWORKDIR {PACKAGE}\nCOPY migration.py /migration.py\n"
-            f"RUN {commands} && find . -name __pycache__ -exec rm -r {{}} +\nUSER 10001:10001\n"
-        )
-        (tmp_path / "migration.py").write_text(MIGRATION)
-        docker("build", "--quiet", "--tag=cluster-broken", str(tmp_path))
-        return load_image("cluster-broken")
-
-    return changed
-
-
-BROKEN = {
-    "import": ("echo 'import no_such_module' >>app.py", "No module named 'no_such_module'"),
-    "readiness": ("echo 'checks[\"no such thing\"] = lambda: 1 / 0' >>health.py", "division by zero"),
-    "migration": ("cp /migration.py migrations/versions/0002_broken.py", "a_table_that_does_not_exist"),
-}
-
-
-@pytest.mark.parametrize("kind", [*BROKEN, "setting"])
-def test_broken_version_never_serves_and_its_reason_is_found(deployed, changed, kind):
-    serving = {pod["metadata"]["name"] for pod in deployed.namespace.pods()}
-    with deployed.load(500) as report:
-        if kind == "setting":
-            env = {"name": "LOG_LEVEL", "value": "LOUD"}
-            deployed.apply(
-                deployed.reference, {"op": "add", "path": "/spec/template/spec/containers/0/env", "value": [env]}
-            )
-            reason = "LOUD"
-        else:
-            commands, reason = BROKEN[kind]
-            deployed.apply(changed(commands))
-
-        wait_for(lambda: reason in deployed.reasons(), explain=deployed.describe)
-
-        pods = deployed.namespace.pods()
-        broken = [pod for pod in pods if pod["metadata"]["name"] not in serving]
-        assert broken
-        assert len(pods) == len(serving) + len(broken)
-        endpoints = json.dumps(deployed.namespace.get("endpoints", NAME).get("subsets"))
-        ready = [address["ip"] for subset in json.loads(endpoints) or [] for address in subset.get("addresses", [])]
-        assert not {pod["status"].get("podIP") for pod in broken} & {*ready}
-        assert len(ready) == len(serving)
-    assert not report["new"]["failed"]
-    assert not report["kept"]["failed"]
-
-    deployed.apply(deployed.reference)
-    deployed.settle()
-
-
-def test_pods_outlive_their_database(deployed, database):
-    def conditions() -> dict[str, bool]:
-        return {
-            pod["metadata"]["name"]: any(
-                condition["type"] == "Ready" and condition["status"] == "True"
-                for condition in pod["status"]["conditions"]
-            )
-            for component in ("web", "worker")
-            for pod in deployed.namespace.pods(component)
-        }
-
-    # The workers are a Deployment of their own.
-    deployed.namespace.kubectl("rollout", "status", f"deployment/{NAME}-worker", "--timeout=180s")
-    before = conditions()
-    assert all(before.values())
-    database.kubectl("exec", "database", "--", "touch", "/tmp/away")
-    database.kubectl(
-        "exec", "database", "--", "bash", "-c", "pkill -QUIT -o postgres || kill -QUIT $(pgrep -o postgres)"
+def ready(pod: dict[str, Any]) -> str:
+    """Return since when a pod is ready, or nothing."""
+    conditions = pod["status"]["conditions"]
+    return "".join(
+        each["lastTransitionTime"] for each in conditions if (each["type"], each["status"]) == ("Ready", "True")
     )
+
+
+def restarts(deployed: Deployment, component: str = "web") -> dict[str, int]:
+    """Return how often each pod's container was started again."""
+    pods = deployed.pods(component).items()
+    return {name: pod["status"]["containerStatuses"][0]["restartCount"] for name, pod in pods}
+
+
+def test_migrations_end_before_the_worker_starts_and_it_before_the_web_service(deployed):
+    migrated = deployed.get("job", f"{NAME}-migrate")["status"]["completionTime"]
+    (worker,) = deployed.pods("worker").values()
+    web = min(pod["metadata"]["creationTimestamp"] for pod in deployed.pods().values())
+
+    assert migrated <= worker["metadata"]["creationTimestamp"] <= ready(worker) <= web
+
+
+def test_failed_migration_ends_a_deployment_and_the_old_version_serves(deployed):
+    before = {component: deployed.pods(component).keys() for component in COMPONENTS}
+    broken = deployed.changed(MIGRATION.format("SELECT * FROM no_such_table"))
+
+    deployed.write(broken)
+    with deployed.load() as report:
+        print(deployed.run(DEPLOY, fails=True))
+
+    assert "no_such_table" in deployed.run(FIND_REASON)
+    assert deployed.images("migrate") == {broken}
+    assert {component: deployed.pods(component).keys() for component in COMPONENTS} == before
+    assert not lost(report), report
+
+
+def test_broken_version_never_serves_and_its_reason_is_found(deployed):
+    before = deployed.pods().keys()
+
+    deployed.write(deployed.changed("ENV MAX_BODY_SIZE=broken", "ENV PROCRASTINATE_WORKER_CONCURRENCY=4"))
+    with deployed.load() as report:
+        process = deployed.start(DEPLOY)
+        wait_until(lambda: "MAX_BODY_SIZE" in deployed.run(FIND_REASON), "the reason", PATIENCE)
+        endpoints = deployed.get("endpoints", NAME)["subsets"]
+    process.kill()
+
+    assert {address["targetRef"]["name"] for subset in endpoints for address in subset["addresses"]} == before
+    assert before < deployed.pods().keys()
+    assert not lost(report), report
+
+
+def test_older_version_starts_and_serves_after_a_rollback_although_the_database_is_newer(deployed, database):
+    deployed.deploy(deployed.reference)
+    newer = deployed.changed(MIGRATION.format("ALTER TABLE notes ADD COLUMN author text"))
+    deployed.deploy(newer)
+    assert deployed.images() == deployed.images("worker") == {newer}
+
+    with deployed.load() as report:
+        deployed.run(GO_BACK)
+        deployed.settle()
+
+    wait_until(lambda: deployed.images("worker") == {deployed.reference}, "the older worker", PATIENCE)
+    assert deployed.images() == {deployed.reference}
+    query = "--command=SELECT version_num FROM alembic_version"
+    assert database.execute("psql", "--username=postgres", "--host=127.0.0.1", "-qAt", query).strip() == "0002"
+    assert not lost(report), report
+
+    # It can also be deployed anew.
+    deployed.deploy(deployed.changed())
+
+
+def test_database_away_restarts_no_web_pod(deployed, database):
+    before = restarts(deployed)
+
+    def ready_pods() -> int:
+        return sum(bool(ready(pod)) for pod in deployed.pods().values())
+
+    database.execute("touch", "/tmp/away")
+    database.execute("bash", "-c", "kill -QUIT $(head -1 $PGDATA/postmaster.pid)")
     gone = time.monotonic()
-    web = {pod["metadata"]["name"] for pod in deployed.namespace.pods()}
-    wait_for(lambda: not any(ready for name, ready in conditions().items() if name in web), explain=deployed.describe)
-    wait_for(lambda: time.monotonic() - gone > AWAY, AWAY + 10)
-    assert conditions().keys() == before.keys()
+    wait_until(lambda: not ready_pods(), "pods that aren't ready", PATIENCE)
+    wait_until(lambda: time.monotonic() > gone + AWAY, "the end of the outage")
+    assert not ready_pods()
+    database.execute("rm", "/tmp/away")
+    database.wait()
+    wait_until(lambda: ready_pods() == len(before), "pods that are ready", PATIENCE)
 
-    database.kubectl("exec", "database", "--", "rm", "/tmp/away")
-
-    wait_for(lambda: conditions() == before, explain=deployed.describe)
-    for component in ("web", "worker"):
-        for pod in deployed.namespace.pods(component):
-            assert not any(status["restartCount"] for status in pod["status"]["containerStatuses"])
-    with deployed.load(200) as report:
+    assert restarts(deployed) == before
+    print("restarts of the worker:", restarts(deployed, "worker"))
+    wait_until(lambda: all(map(ready, deployed.pods("worker").values())), "a worker", PATIENCE)
+    with deployed.load() as report:
         pass
-    assert not report["new"]["failed"]
-
-
-def test_migrations_ran_once_in_a_job_of_their_own(deployed, database):
-    query = "SELECT count(*) FROM alembic_version"
-    command = ["exec", "database", "--", "psql", "--username=postgres", "--tuples-only", f"--command={query}"]
-    assert database.kubectl(*command).strip() == "1"
-    job = deployed.namespace.get("job", f"{NAME}-migrate")
-    assert job["status"]["succeeded"] == 1
+    assert not lost(report), report
