@@ -1,17 +1,21 @@
 """What a worker does beside the jobs: their log lines, and those that were interrupted."""
 
+import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from procrastinate import App, RetryStrategy
-from procrastinate.exceptions import UniqueViolation
+from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.job_context import AbortReason, JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.middleware import AsyncCallNext
 from procrastinate.worker import Worker
+from psycopg import OperationalError
 
 # Seconds in which a stop lets jobs end. The container's own stop timeout is longer.
 STOP_TIMEOUT = 25
@@ -29,8 +33,8 @@ class LibraryLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass a line on, except for the error of a job, which log_job has written."""
-        job = record.__dict__.pop("job", {})
-        record.__dict__["task"] = job.get("task_name")
+        if job := record.__dict__.pop("job", None):
+            record.__dict__["task"] = job["task_name"]
         if getattr(record, "action", "") != "job_error":
             logging.getLogger().handle(record)
 
@@ -69,28 +73,47 @@ async def log_job(call_next: AsyncCallNext, context: JobContext, _: Worker) -> A
 
 
 class Manager(JobManager):
-    """Changes jobs in the database."""
+    """Records what becomes of jobs, also if the database is away at that time."""
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Record that a job has ended."""
+        await insist(super().finish_job, job, status, delete_job)
 
     async def retry_job(self, job: Job, *args: Any, **options: Any) -> None:
-        """Queue a job again, or give it up: another one may have its queueing lock.
-
-        The library would leave it in progress for ever, with its other lock.
-        """
+        """Queue a job again."""
         try:
-            await super().retry_job(job, *args, **options)
+            await insist(super().retry_job, job, *args, **options)
         except UniqueViolation:
+            # Another one has its queueing lock by now. This one would stay in progress.
             await self.finish_job(job, Status.FAILED, delete_job=False)
+
+
+async def insist(
+    change: Callable[..., Awaitable[None]], *args: Any, **options: Any
+) -> None:
+    """Try until the database can be used: else the job would stay in progress."""
+    while True:
+        try:
+            return await change(*args, **options)
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, OperationalError):
+                raise
+            log.warning("database unavailable", reason=str(error.__cause__))
+            await asyncio.sleep(1)
 
 
 async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Queue the jobs again whose worker has died, such as by SIGKILL."""
     manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=SILENCE):
+    stalled = await manager.get_stalled_jobs(seconds_since_heartbeat=SILENCE)
+    for position, job in enumerate(stalled):
         log.warning("worker died", task=job.task_name, job_id=job.id)
-        if job.attempts + 1 < MOST_ATTEMPTS:
-            await manager.retry_job(job)
-        else:
+        if job.attempts + 1 >= MOST_ATTEMPTS:
             await manager.finish_job(job, Status.FAILED, delete_job=False)
+            continue
+        # Apart from each other when it happens again: one of them may be the cause.
+        delay = timedelta(seconds=30 * position * job.attempts)
+        await manager.retry_job(job, retry_at=datetime.now(UTC) + delay)
 
 
 def set_up(app: App) -> None:
