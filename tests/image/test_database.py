@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -21,8 +21,12 @@ TABLES = {"flask": "notes", "fastapi": "notes", "django": "my_service_note"}
 CLIENTS = 20
 # Four workers, and the memory that they need.
 FOUR_WORKERS = ("--env=WEB_CONCURRENCY=4", "--memory=512m")
-# A worker's connections: one per thread, and at most five in SQLAlchemy's pool.
-CONNECTIONS = {"uwsgi": 1, "gunicorn": 4, "granian": 5, "uvicorn": 5}
+# The model's line after which the next version has another column.
+COLUMNS = {
+    "flask": (r"(    text: Mapped\[str\].*?\n)", r"\1    author: Mapped[str | None] = mapped_column(Text)\n"),
+    "django": (r"(    text = .*?\n)", r"\1    author = models.TextField(null=True)  # noqa: DJ001\n"),
+}
+COLUMNS["fastapi"] = COLUMNS["flask"]
 # A migration ends with this, and waits until the test opens the gate.
 GATE = "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.1); END LOOP; END $$"
 ALEMBIC = """
@@ -59,6 +63,11 @@ class Database:
         """Return the options for a container that uses it."""
         url = "postgresql://app:example@database/app"
         return [f"--network={self.network}", f"--env=DATABASE_URL={url}"]
+
+    @property
+    def url(self) -> str:
+        """Return the URL for this machine."""
+        return f"postgresql://app:example@{Container(self.container.id).host}/app"
 
     def execute(self, sql: str) -> list[str]:
         """Execute a statement, and return the rows."""
@@ -118,6 +127,11 @@ class Deployment:
     database: Database
 
     @property
+    def connections(self) -> int:
+        """Return the most connections of a worker, as documented."""
+        return 5 if self.framework == "fastapi" else {"uwsgi": 1, "gunicorn": 4, "granian": 4}[self.server]
+
+    @property
     def options(self) -> list[str]:
         """Return the options that each container needs."""
         django = ["--env=SECRET_KEY=secret-of-this-test", "--env=ALLOWED_HOSTS=*"]
@@ -159,19 +173,22 @@ class Load:
     """Clients that write and read notes and ask the probes, and what they got."""
 
     container: Container
+    pause: float
     results: list[tuple[float, float, str, int]] = field(default_factory=list)
     """Start, end, kind and status of each request; 0 is none."""
     written: set[int] = field(default_factory=set)
+    used: dict[int, Container] = field(default_factory=dict)
+    """The container of each client's last request."""
     stopped: bool = False
 
     @classmethod
     @contextmanager
-    def on(cls, container: Container) -> Iterator["Load"]:
-        """Let clients work until the end of the context."""
-        load = cls(container)
+    def on(cls, container: Container, pause: float = 0.1) -> Iterator["Load"]:
+        """Let clients work until the end of the context, with pauses in seconds."""
+        load = cls(container, pause)
         kinds = ["write", "read"] * (CLIENTS // 2) + ["/readyz", "/livez"]
         with ThreadPoolExecutor(len(kinds)) as threads:
-            clients = [threads.submit(load.client, kind) for kind in kinds]
+            clients = [threads.submit(load.client, *client) for client in enumerate(kinds)]
             try:
                 yield load
             finally:
@@ -179,22 +196,28 @@ class Load:
         for client in clients:
             client.result()
 
-    def client(self, kind: str) -> None:
+    def client(self, number: int, kind: str) -> None:
         """Send requests of a kind, one after the other."""
         while not self.stopped:
             started, status = time.monotonic(), 0
+            container = self.used[number] = self.container
             try:
                 if kind == "write":
-                    response = write(self.container)
+                    response = write(container)
                     if response.status == 201:
                         self.written.add(response.json["id"])
                 else:
-                    response = self.container.request("/notes" if kind == "read" else kind)
+                    response = container.request("/notes" if kind == "read" else kind)
                 status = response.status
             except (OSError, http.client.HTTPException):
                 pass
             self.results.append((started, time.monotonic(), kind, status))
-            time.sleep(0.1)
+            time.sleep(self.pause)
+
+    def move(self, container: Container) -> None:
+        """Use another container, and wait until no client uses the one before, as a reverse proxy does."""
+        before, self.container = self.container, container
+        wait_until(lambda: before not in self.used.values(), "the new container")
 
     def statuses(self, kind: str, since: float = 0, until: float = float("inf")) -> set[int]:
         """Return the statuses of the requests of a kind between two moments."""
@@ -204,6 +227,11 @@ class Load:
         """Wait until a request that starts from now on gets a status."""
         since = time.monotonic()
         wait_until(lambda: status in self.statuses(kind, since), f"{kind} is {status}", seconds)
+
+
+def stored(deployment: Deployment) -> set[int]:
+    """Return the numbers of the notes in the database."""
+    return {*map(int, deployment.database.execute(f"SELECT id FROM {TABLES[deployment.framework]}"))}
 
 
 def write(container: Container):
@@ -221,7 +249,7 @@ def columns(deployment: Deployment) -> list[str]:
 
 def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
     deployment.migrate()
-    wanted = 4 * CONNECTIONS[deployment.server]
+    wanted = 4 * deployment.connections
     with deployment.run() as container:
         with Load.on(container) as load:
             wait_until(lambda: deployment.database.activity() >= wanted, f"{wanted} connections")
@@ -261,7 +289,78 @@ def test_service_outlives_its_database(deployment: Deployment) -> None:
     assert load.statuses("read", down, up) == {503}
     assert load.statuses("/livez") == {200}
     assert load.statuses("read", back) | load.statuses("write", back) == {200, 201}
-    assert load.written <= {*map(int, database.execute(f"SELECT id FROM {TABLES[deployment.framework]}"))}
+    assert load.written <= stored(deployment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["cut off", "frozen"])
+def test_service_outlives_a_database_that_does_not_respond(deployment: Deployment, fault: str) -> None:
+    """Because the network drops its packets, or because it hangs."""
+    database = deployment.database
+    deployment.migrate()
+    with deployment.run() as container:
+        workers = container.workers()
+        with Load.on(container) as load:
+            load.wait_for("write", 201, 30)
+            if fault == "frozen":
+                docker("pause", database.container.id)
+            else:
+                docker("network", "disconnect", database.network, database.container.id)
+                load.wait_for("/readyz", 503, 10)
+            time.sleep(20)
+            if fault == "frozen":
+                docker("unpause", database.container.id)
+            else:
+                docker("network", "connect", "--alias=database", database.network, database.container.id)
+            time.sleep(10)
+            back = time.monotonic()
+            load.wait_for("write", 201, 5)
+            load.wait_for("read", 200, 5)
+        assert container.workers() == workers
+    assert load.statuses("/livez") == {200}
+    assert load.statuses("read", back) | load.statuses("write", back) | load.statuses("/readyz", back) == {200, 201}
+    assert load.written <= stored(deployment)
+
+
+@pytest.mark.slow
+def test_next_version_replaces_the_old_one_under_load(
+    deployment: Deployment, scaffold: Callable[..., Service], request: pytest.FixtureRequest
+) -> None:
+    """With a migration that adds a column: 20,000 requests."""
+    framework, server = deployment.framework, deployment.server
+    service = scaffold(framework=framework, server=server, database="postgresql", dockerfile_syntax="")
+    service.run("uv sync --quiet")
+    deployment.migrate()
+    (service.folder / ".env").write_text(f"DATABASE_URL={deployment.database.url}\n")
+    edit(service.folder / "src/my_service/models.py", COLUMNS[framework])
+    service.run(f"uv run poe makemigrations {'' if framework == 'django' else 'Authors'}")
+    service.run("uv run poe format")
+    new_image = build_image(service.folder, f"{deployment.image}-next")
+    request.addfinalizer(lambda: docker("rmi", "--force", new_image))
+
+    with ExitStack() as containers:
+        old = containers.enter_context(deployment.run())
+        with Load.on(old, pause=0.05) as load:
+            wait_until(lambda: len(load.results) > 7000, "7,000 requests", 600)
+            assert deployment.migrate(image=new_image)[0] == 0
+            wait_until(lambda: len(load.results) > 14_000, "14,000 requests", 600)
+            load.move(containers.enter_context(deployment.run(image=new_image)))
+            docker("stop", "--time=60", old.id)
+            wait_until(lambda: len(load.results) > 20_000, "20,000 requests", 600)
+    assert {(kind, status) for *_, kind, status in load.results} == {
+        ("write", 201),
+        ("read", 200),
+        ("/readyz", 200),
+        ("/livez", 200),
+    }
+    assert load.written == stored(deployment)
+    assert "author" in columns(deployment)
+
+
+def test_service_passes_its_own_checks(deployment: Deployment, scaffold: Callable[..., Service]) -> None:
+    service = scaffold(framework=deployment.framework, server=deployment.server, database="postgresql")
+
+    service.run("uv run poe check", DATABASE_URL=deployment.database.url)
 
 
 def test_three_migrations_at_once_are_applied_once(deployment: Deployment, tmp_path: Path) -> None:
