@@ -150,7 +150,7 @@ def refuse(template_files: Path, tmp_path: Path) -> Callable[..., str]:
 
     def refuse(**answers: str) -> str:
         folder = tmp_path / "refused"
-        with pytest.raises(ValueError, match="Validation error") as caught:
+        with pytest.raises(ValueError, match="Validation error|Invalid choice") as caught:
             run_copy(str(template_files), folder, data=answers, defaults=True, unsafe=True, quiet=True)
         assert not folder.exists()
         return str(caught.value)
