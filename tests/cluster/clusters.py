@@ -4,7 +4,8 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ OLD_PATCHES = {
         {"op": "remove", "path": "/spec/unhealthyPodEvictionPolicy"},
     ],
 }
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Wait until a condition of the cluster holds."""
+
+    def look() -> object:
+        time.sleep(0.5)  # Each look starts kubectl, which takes CPU time from the cluster.
+        return condition()
+
+    wait_until(look, what, PATIENCE)
 
 
 @dataclass
@@ -152,7 +163,7 @@ class Deployment:
             seen = status.get("observedGeneration") == found["metadata"]["generation"]
             return seen and [*numbers, len(pods)] == [replicas] * 4
 
-        wait_until(settled, f"{replicas} pods", PATIENCE)
+        wait_for(settled, f"{replicas} pods")
 
     def scale(self, replicas: int) -> None:
         """Set the number of pods."""
@@ -176,11 +187,11 @@ class Deployment:
         load = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "load"}, "spec": spec}
         self.kubectl("create", "--filename=-", stdin=json.dumps(load))
         try:
-            wait_until(lambda: "started" in self.kubectl("logs", "load", check=False), "clients", PATIENCE)
+            wait_for(lambda: "started" in self.kubectl("logs", "load", check=False), "clients")
             yield report
             self.kubectl("exec", "load", "--", "touch", stop)
             ended = ("Succeeded", "Failed")
-            wait_until(lambda: self.get("pod", "load")["status"]["phase"] in ended, "the report", PATIENCE)
+            wait_for(lambda: self.get("pod", "load")["status"]["phase"] in ended, "the report")
             report |= json.loads(self.kubectl("logs", "load").splitlines()[-1])
             print(report)
         finally:

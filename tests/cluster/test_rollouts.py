@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from clusters import GO_BACK, NAME, PATIENCE, REPLICAS, Deployment, lost
-from containers import wait_until
+from clusters import GO_BACK, NAME, REPLICAS, Deployment, lost, wait_for
 from support import FEW_STACKS
 
 pytest_plugins = ["cluster_fixtures"]
@@ -55,7 +54,7 @@ def evict(deployed: Deployment) -> None:
             assert "Success" in output or "disruption budget" in output, output
             return "Success" in output
 
-        wait_until(evicted, f"the eviction of {name}", PATIENCE)
+        wait_for(evicted, f"the eviction of {name}")
     deployed.settle()
 
 
@@ -63,7 +62,7 @@ def evict(deployed: Deployment) -> None:
     "operation", [roll_out, roll_back, scale_down, evict], ids=lambda operation: operation.__name__
 )
 def test_no_request_is_lost(deployed, operation):
-    if operation is roll_back:
+    if operation is roll_back and deployed.images() == {deployed.reference}:
         roll_out(deployed)
     deployed.scale(REPLICAS)
     before = deployed.pods().keys()
