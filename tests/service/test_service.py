@@ -7,7 +7,9 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from containers import docker, wait_until
@@ -64,13 +66,13 @@ def test_serve_responds(service: Service) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
+    mark = f"SERVED_BY={uuid4()}"
     server = subprocess.Popen(
         ["uv", "run", "poe", "serve"],
         cwd=service.folder,
-        env={**service.env, "PORT": port},
+        env={**service.env, "PORT": port, "SERVED_BY": mark.partition("=")[2]},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
 
     def responds() -> bool:
@@ -84,7 +86,11 @@ def test_serve_responds(service: Service) -> None:
     try:
         wait_until(responds)
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        # Poe starts the server in a session of its own, and reloaders start more processes.
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mark.encode() in (process / "environ").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
         server.wait()
 
 
