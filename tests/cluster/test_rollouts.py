@@ -75,6 +75,7 @@ def test_no_request_is_lost(deployed, operation):
     assert not lost(report), report
 
 
+@pytest.mark.parametrize("deployed", FEW_STACKS[:1], ids="-".join, indirect=True)
 def test_without_the_pause_requests_are_lost(deployed):
     """The control: else the tests above would show nothing."""
     deployed.scale(REPLICAS)
