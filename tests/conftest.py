@@ -150,7 +150,7 @@ def refuse(template_files: Path, tmp_path: Path) -> Callable[..., str]:
 
     def refuse(**answers: str) -> str:
         folder = tmp_path / "refused"
-        with pytest.raises(ValueError, match="Validation error|Invalid choice") as caught:
+        with pytest.raises(ValueError, match=r"Validation error|Invalid choice") as caught:
             run_copy(str(template_files), folder, data=answers, defaults=True, unsafe=True, quiet=True)
         assert not folder.exists()
         return str(caught.value)
@@ -199,5 +199,12 @@ def build_image(folder: Path, tag: str, *options: str) -> str:
     """Build the image of the service in a folder, with the network's certificates; return the tag."""
     bases = [line.split("=", 1)[1] for line in (folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
     subprocess.run([ENGINE, "stand-ins", *bases], check=True)
-    docker("build", "--progress=plain", f"--secret=id=ca-certificates,src={CERTIFICATES}", f"--tag={tag}", *options, str(folder))
+    docker(
+        "build",
+        "--progress=plain",
+        f"--secret=id=ca-certificates,src={CERTIFICATES}",
+        f"--tag={tag}",
+        *options,
+        str(folder),
+    )
     return tag

@@ -79,7 +79,9 @@ def test_image_keeps_no_secret_cache_or_list(image: str) -> None:
 
 
 def test_only_root_can_change_the_image(image: str) -> None:
-    writable = run(image, "find / -xdev ! -type l ! -type c '(' -perm -o+w ! -perm -1000 -o ! -user root ')'", "--user=0")
+    writable = run(
+        image, "find / -xdev ! -type l ! -type c '(' -perm -o+w ! -perm -1000 -o ! -user root ')'", "--user=0"
+    )
     special = run(image, "find / -xdev -type f -perm /6000", "--user=0")
 
     assert (writable, special) == ("", "")
@@ -188,7 +190,16 @@ def test_buildah_builds_it_too(service: Service, image: str) -> None:
     limits = ["--isolation=chroot", "--ulimit=nofile=1024:4096", "--ulimit=nproc=4096:4096"]
     subprocess.run([engine, "buildah-import", "debian:trixie-slim", "ghcr.io/astral-sh/uv:0.13.9"], check=True)
     secret = f"--secret=id=ca-certificates,src={CERTIFICATES}"
-    command = [engine, "buildah", "build", "--format=docker", *limits, secret, "--tag=test-buildah", str(service.folder)]
+    command = [
+        engine,
+        "buildah",
+        "build",
+        "--format=docker",
+        *limits,
+        secret,
+        "--tag=test-buildah",
+        str(service.folder),
+    ]
     subprocess.run(command, check=True)
     subprocess.run([engine, "buildah", "push", "test-buildah", "docker-daemon:test-buildah:latest"], check=True)
 

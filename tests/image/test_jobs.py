@@ -18,11 +18,25 @@ from containers import Container, docker, running, wait_until
 from support import Service, edit, stacks
 
 PACKAGE = "my_service"
-JOBS = 200
 LONGEST = 240  # seconds
 CONCURRENCY = 4
 STACKS = [("flask", "uwsgi"), ("django", "uwsgi"), ("fastapi", "granian")]
-# A task that notes when it begins and ends, one that queues it, and one that is repeated when it fails.
+# What 0.9.0 and 1.0.0 keep of Procrastinate's migrations. These were released before 3.4.
+OLDER_TABLES = """
+import os, pathlib, psycopg
+from procrastinate.schema import SchemaManager
+
+with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
+    database.execute("CREATE TABLE procrastinate_migrations (name text PRIMARY KEY)")
+    for file in sorted(pathlib.Path(SchemaManager.get_migrations_path()).glob("*.sql")):
+        if file.name < "03.04":
+            database.execute(file.read_text())
+            database.execute("INSERT INTO procrastinate_migrations VALUES (%s)", [file.name])
+"""
+OLDER = {"flask": ("python", "-c", OLDER_TABLES), "django": ("django-admin", "migrate", "procrastinate", "0039")}
+OLDER["fastapi"] = OLDER["flask"]
+# A task that notes when it begins and ends, one that queues it, one that is repeated when it fails, and one that takes
+# long the first time.
 SYNC = """
 
 @app.task
@@ -33,6 +47,13 @@ def record(number: int) -> None:
 
 
 again = app.task(name=f"{__name__}.again", retry=RetryStrategy(max_attempts=9, wait=1))(record.func)
+
+
+@app.task(pass_context=True)
+def outlast(context, number: int) -> None:
+    note(number, "begins")
+    time.sleep(0 if context.job.attempts else 60)
+    note(number, "ends")
 """
 TASKS = {
     "flask": """
@@ -101,6 +122,13 @@ async def record(number: int) -> None:
 
 
 again = app.task(name=f"{__name__}.again", retry=RetryStrategy(max_attempts=9, wait=1))(record.func)
+
+
+@app.task(pass_context=True)
+async def outlast(context, number: int) -> None:
+    await note(number, "begins")
+    await asyncio.sleep(0 if context.job.attempts else 60)
+    await note(number, "ends")
 """,
 }
 
@@ -129,9 +157,9 @@ class Deployment:
         started = running(self.image, *self.options, *options, command=command, ready=ready)
         return self.started.enter_context(started)
 
-    def query(self, sql: str) -> list[str]:
+    def query(self, sql: str, name: str = "app") -> list[str]:
         """Return the rows of a query, whose columns have bars between them."""
-        return self.database.execute("psql", "postgresql://app:secret@localhost/app", "-Atqc", sql).splitlines()
+        return self.database.execute("psql", f"postgresql://app:secret@localhost/{name}", "-Atqc", sql).splitlines()
 
     def wait_for_database(self) -> None:
         """Wait until it responds."""
@@ -157,11 +185,11 @@ class Deployment:
         """Return how often each job began, or ended."""
         return Counter(map(int, self.query(f"SELECT number FROM runs WHERE event = '{event}'")))
 
-    def replace_workers(self, end: str) -> int:
+    def replace_workers(self, end: str, jobs: int) -> int:
         """Keep two workers, and end the older one each time when some more jobs are done; return how often."""
         workers, times = [self.run("worker"), self.run("worker")], 0
-        while (done := self.runs("ends").total()) < JOBS * 0.8:
-            wait_until(lambda done=done: self.runs("ends").total() >= min(done + 20, JOBS), "20 jobs", LONGEST)
+        while (done := self.runs("ends").total()) < jobs * 0.8:
+            wait_until(lambda done=done: self.runs("ends").total() >= min(done + 20, jobs), "20 jobs", LONGEST)
             older = workers.pop(0)
             docker(end, *(["--time=40"] if end == "stop" else []), older.id)
             assert older.exit_status() == (0 if end == "stop" else 137)
@@ -219,49 +247,77 @@ def deployment(database: Deployment) -> Iterator[Deployment]:
         yield replace(database, started=started)
 
 
-def test_stopped_workers_do_each_job_once(deployment: Deployment) -> None:
-    deployment.queue("record", range(JOBS))
-    stops = deployment.replace_workers("stop")
+@pytest.fixture
+def jobs(request: pytest.FixtureRequest) -> int:
+    """Return the number of jobs: many before a release."""
+    return 1000 if request.config.getoption("slow") else 200
+
+
+def test_stopped_workers_do_each_job_once(deployment: Deployment, jobs: int) -> None:
+    deployment.queue("record", range(jobs))
+    stops = deployment.replace_workers("stop", jobs)
     # What a job queues is done, too.
-    deployment.queue("queue", range(JOBS, JOBS + 10))
+    deployment.queue("queue", range(jobs, jobs + 10))
     deployment.wait_for_jobs()
 
-    each_once = Counter(range(JOBS + 10))
+    each_once = Counter(range(jobs + 10))
     assert stops >= 3
     assert (deployment.runs("begins"), deployment.runs("ends")) == (each_once, each_once)
 
 
-def test_jobs_of_killed_workers_are_done_again(deployment: Deployment) -> None:
-    deployment.queue("record", range(JOBS))
-    kills = deployment.replace_workers("kill")
+def test_jobs_of_killed_workers_are_done_again(deployment: Deployment, jobs: int) -> None:
+    # One of a dead worker, too, whose queueing lock another one has, which waits for its lock.
+    for status, task in ("doing", "announce"), ("todo", "announce"):
+        deployment.query(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, lock, queueing_lock) VALUES"
+            f" ('default', '{PACKAGE}.tasks.{task}', '{{\"note_id\": 1}}', '{status}', 'lock', 'queueing-lock')"
+        )
+    deployment.queue("record", range(jobs))
+    kills = deployment.replace_workers("kill", jobs)
+    wait_until(lambda: deployment.query("DELETE FROM procrastinate_jobs WHERE status = 'failed' RETURNING 1"), "one")
     deployment.wait_for_jobs()
 
     begun, ended = deployment.runs("begins"), deployment.runs("ends")
-    print(f"{kills} killed: {begun.total() - JOBS} jobs began again, {ended.total() - JOBS} of them had ended")
+    print(f"{kills} killed: {begun.total() - jobs} jobs began again, {ended.total() - jobs} of them had ended")
     assert kills >= 3
-    assert begun.keys() == ended.keys() == set(range(JOBS))
+    assert begun.keys() == ended.keys() == set(range(jobs))
     # No more than were in progress.
-    assert 0 < begun.total() - JOBS <= kills * CONCURRENCY
+    assert 0 < begun.total() - jobs <= kills * CONCURRENCY
 
 
-def test_worker_goes_on_after_its_database_was_away(deployment: Deployment) -> None:
+def test_job_that_outlasts_a_stop_is_done_again(deployment: Deployment) -> None:
+    settings = ("--env=PROCRASTINATE_WORKER_SHUTDOWN_GRACEFUL_TIMEOUT=1",)
+    worker = deployment.run("worker", options=settings)
+    deployment.queue("outlast", range(1))
+    wait_until(lambda: deployment.runs("begins"), "its begin")
+    docker("stop", "--time=3", worker.id)
+    assert not deployment.runs("ends")
+
+    deployment.run("worker")
+    deployment.wait_for_jobs()
+
+    assert (deployment.runs("begins"), deployment.runs("ends")) == ({0: 2}, {0: 1})
+
+
+def test_worker_goes_on_after_its_database_was_away(
+    deployment: Deployment, jobs: int, request: pytest.FixtureRequest
+) -> None:
     worker = deployment.run("worker", options=("--restart=unless-stopped",))
-    deployment.queue("again", range(JOBS))
+    deployment.queue("again", range(jobs))
     wait_until(lambda: deployment.runs("ends"), "a job")
 
     docker("stop", deployment.database.id)
-    time.sleep(20)
+    time.sleep(20 if request.config.getoption("slow") else 4)
     docker("start", deployment.database.id)
     deployment.wait_for_database()
     deployment.wait_for_jobs()
 
-    assert deployment.runs("ends").keys() == set(range(JOBS))
-    assert "only-for-tests" not in worker.output()
+    assert deployment.runs("ends") == Counter(range(jobs))
+    assert "secret" not in worker.output()
 
 
 def test_log_has_the_request_id_and_no_arguments(deployment: Deployment) -> None:
-    web = deployment.run(ready=True)
-    worker = deployment.run("worker")
+    web, worker = deployment.run(ready=True), deployment.run("worker")
     body = json.dumps({"text": "Buy milk"})
     response = web.request("/notes", "POST", body, Content_Type="application/json", X_Request_ID="from-a-request")
     assert response.status == 201
@@ -275,6 +331,17 @@ def test_log_has_the_request_id_and_no_arguments(deployment: Deployment) -> None
     done = [line for line in lines if line.get("request_id") == "from-a-request"]
     assert [line["event"] for line in done] == ["new note", "job"]
     assert (done[1]["status"], done[1]["task"]) == ("done", f"{PACKAGE}.tasks.announce")
-    assert "argument-of-the-test" not in worker.output()
     assert len(deployment.query("SELECT 1 FROM procrastinate_jobs WHERE status = 'failed'")) == 2
+    assert "argument-of-the-test" not in worker.output()
     assert "note_id" not in web.output()
+
+
+def test_tables_of_an_older_library_are_migrated(deployment: Deployment, image: str) -> None:
+    deployment.query("CREATE DATABASE older")
+    url = ("--env=DATABASE_URL=postgresql://app:secret@database/older",)
+    for command in OLDER[image.split("-")[2]], ("migrate",), ("migrate",):
+        container = deployment.run(*command, options=url)
+        assert container.exit_status() == 0, container.output()
+
+    functions = "SELECT proname FROM pg_proc WHERE proname LIKE 'procrastinate%' ORDER BY 1"
+    assert deployment.query(functions, "older") == deployment.query(functions)

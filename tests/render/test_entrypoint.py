@@ -19,7 +19,13 @@ def workers(render: Callable[..., Path], quota: str, folder: Path, **env: str) -
 
 @pytest.mark.parametrize(
     ("quota", "number"),
-    [("max 100000", "4"), ("10000 100000", "1"), ("100000 100000", "2"), ("130000 100000", "3"), ("3200000 100000", "8")],
+    [
+        ("max 100000", "4"),
+        ("10000 100000", "1"),
+        ("100000 100000", "2"),
+        ("130000 100000", "3"),
+        ("3200000 100000", "8"),
+    ],
 )
 def test_workers_follow_the_cpu_quota(quota: str, number: str, render: Callable[..., Path], tmp_path: Path) -> None:
     assert workers(render, quota, tmp_path, PATH="/usr/bin:/bin") == number
