@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +93,26 @@ class Deployment:
     reference: str
     """The image on the cluster."""
 
-    def start(self, block: int) -> subprocess.Popen[str]:
-        """Start a block of commands, up to the first that fails."""
+    @contextmanager
+    def started(self, block: int) -> Iterator[subprocess.Popen[str]]:
+        """Run a block of commands, up to the first that fails, or to the end of the context."""
         text = (self.folder / "docs/operations.md").read_text(encoding="utf-8")
         section = text.split("\n## Kubernetes\n", 1)[1].split("\n## ", 1)[0]
         blocks = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
-        commands = re.sub(r"^\$ ", "", blocks[block], flags=re.MULTILINE)
+        commands = ["bash", "-exc", re.sub(r"^\$ ", "", blocks[block], flags=re.MULTILINE)]
         env = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(["bash", "-exc", commands], cwd=self.folder, env=env, **output)
+        with subprocess.Popen(commands, cwd=self.folder, env=env, start_new_session=True, **output) as process:
+            try:
+                yield process
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def run(self, block: int, *, fails: bool = False) -> str:
         """Run a block of commands; return the output."""
-        process = self.start(block)
-        output, _ = process.communicate(timeout=2 * PATIENCE)
+        with self.started(block) as process:
+            output, _ = process.communicate(timeout=2 * PATIENCE)
         assert bool(process.returncode) == fails, f"{output}\n{self.kubectl('describe', 'pods', check=False)}"
         return output
 
