@@ -2,11 +2,11 @@
 
 # Valid titles, descriptions and names: every question for a line of text accepts them.
 TEXTS = {
+    "typographic quotes": "\u201ehier\u201c \u00abici\u00bb it\u2019s",
     "apostrophe": "It's here",
     "double quotes": 'say "hi"',
     "both quotes": """say "it's" and 'it is'""",
     "triple quotes": "a \"\"\" b ''' c",
-    "typographic quotes": "\u201ehier\u201c \u00abici\u00bb it\u2019s",
     "backslashes": "a\\b \\\\c",
     "backslash, trailing": "C:\\dir\\",
     "backslash before a quote": 'a\\"b',
