@@ -1,23 +1,23 @@
 """Fixtures for all tests: services rendered from the working tree, and their images, each made once."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pages
 import plumbum
 import pytest
-from containers import docker
+from containers import build_image, docker
 from copier import run_copy
-from support import CERTIFICATES, DEFAULT_SERVERS, ENGINE, QUESTIONS, TEMPLATE, Service, missing
+from support import DEFAULT_SERVERS, ENGINE, QUESTIONS, TEMPLATE, Service, locked, missing
 
+# The tests of other teams' services.
+collect_ignore = ["foreign"]
 # Files on a package index never change. If a mirror or proxy drops the headers that say so, uv fetches them again.
 UV_CONFIGURATION = """
 [[index]]
@@ -74,14 +74,6 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that all workers share."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Let one worker at a time run the block."""
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -193,18 +185,3 @@ def build(scaffold: Callable[..., Service], use_engine: None, shared_folder: Pat
         return tag
 
     return build
-
-
-def build_image(folder: Path, tag: str, *options: str) -> str:
-    """Build the image of the service in a folder, with the network's certificates; return the tag."""
-    bases = [line.split("=", 1)[1] for line in (folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
-    subprocess.run([ENGINE, "stand-ins", *bases], check=True)
-    docker(
-        "build",
-        "--progress=plain",
-        f"--secret=id=ca-certificates,src={CERTIFICATES}",
-        f"--tag={tag}",
-        *options,
-        str(folder),
-    )
-    return tag

@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
+
+from support import CERTIFICATES, ENGINE
 
 T = TypeVar("T")
 PATIENCE = float(os.environ.get("PATIENCE", "90"))  # seconds, enough for the slowest machine
@@ -36,6 +39,21 @@ def docker(*arguments: str, check: bool = True) -> str:
     result = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 0 or not check, f"docker {' '.join(arguments)}\n{result.stderr[-4000:]}"
     return result.stdout.strip()
+
+
+def build_image(folder: Path, tag: str, *options: str) -> str:
+    """Build the image of the service in a folder, with the network's certificates; return the tag."""
+    bases = [line.split("=", 1)[1] for line in (folder / "Dockerfile").read_text().splitlines() if "_IMAGE=" in line]
+    subprocess.run([ENGINE, "stand-ins", *bases], check=True)
+    docker(
+        "build",
+        "--progress=plain",
+        f"--secret=id=ca-certificates,src={CERTIFICATES}",
+        f"--tag={tag}",
+        *options,
+        str(folder),
+    )
+    return tag
 
 
 def wait_until(condition: Callable[[], T], what: str = "", seconds: float = PATIENCE) -> T:

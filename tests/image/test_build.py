@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import build_image
-from containers import docker, running, wait_until
+from containers import build_image, docker, running, wait_until
 from support import CERTIFICATES, Service, edit
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from conftest import build_image
-from containers import docker
+from containers import build_image, docker
 from support import ENGINE, Service, stacks
 
 

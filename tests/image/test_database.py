@@ -12,8 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from conftest import build_image
-from containers import LOCKED_DOWN, Container, docker, running, wait_until
+from containers import LOCKED_DOWN, Container, build_image, docker, running, wait_until
 from support import DEFAULT_SERVERS, ENGINE, Service, edit, stacks
 
 DEFAULTS = list(DEFAULT_SERVERS.items())

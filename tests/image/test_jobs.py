@@ -13,9 +13,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from conftest import build_image, locked
-from containers import Container, docker, running, wait_until
-from support import Service, edit, stacks
+from containers import Container, build_image, docker, running, wait_until
+from support import Service, edit, locked, stacks
 
 PACKAGE = "my_service"
 LONGEST = 240  # seconds

@@ -75,7 +75,7 @@ $ git commit --all""",
     "fastapi": StandIn(
         instead={
             "uv add --requirements requirements.txt": "uv add 'pydantic-settings>=2' python-multipart 'arrow>=1.3'",
-            r"\$ git rm --quiet requirements.txt": "$ echo API_TOKEN=only-an-example >example.env",
+            r"\$ git rm --force requirements.txt": "$ echo API_TOKEN=only-an-example >example.env",
         },
         edits={
             "src/orders/app.py": [(r"    app = FastAPI\(\n.*?\n    \)\n", "CODE"), INDEX],
@@ -102,7 +102,7 @@ $ git commit --all""",
             "__init__.py tests": "__init__.py src/orders/urls.py",
             "uv add --requirements requirements.txt": "sed -i /^gunicorn/d requirements/production.txt\n"
             "$ uv add --requirements requirements/production.txt",
-            "quiet requirements.txt": "quiet -r requirements docker-compose.yml src/orders/settings src/orders/asgi.py",
+            "force requirements.txt": "force -r requirements docker-compose.yml src/orders/settings src/orders/asgi.py",
             "--fix src/orders/app.py": "--fix src/orders/settings.py",
         },
         edits={
