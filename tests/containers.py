@@ -179,7 +179,8 @@ class Container:
         for row in self.execute("sh", "-c", script).splitlines():
             pid, parent = map(int, row.split())
             parents[pid] = parent
-        (master,) = [pid for pid, parent in parents.items() if parent == 1 and pid != 1]
+        # Orphans that tini has adopted come later.
+        master = min(pid for pid, parent in parents.items() if parent == 1 and pid != 1)
         return [pid for pid, parent in parents.items() if parent == master]
 
 
