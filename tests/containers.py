@@ -137,6 +137,11 @@ class Container:
         wait_until(ready, "ready")
         return self
 
+    def wait_until_signals_arrive(self) -> Container:
+        """Wait until tini has started the command: Linux drops signals to a process 1 that doesn't wait for them yet."""
+        self.execute("sh", "-c", "until grep -qs '^PPid:.1$' /proc/[0-9]*/status; do sleep 0.01; done")
+        return self
+
     def execute(self, *command: str, user: str = "0") -> str:
         """Run a command in it."""
         return docker("exec", f"--user={user}", self.id, *command)

@@ -109,7 +109,7 @@ def test_byte_code_is_compiled_and_not_checked_against_file_times(image: str) ->
 
 def test_first_process_forwards_signals_for_every_command(image: str) -> None:
     with running(image, command=("sleep", "infinity"), ready=False) as container:
-        container.kill()
+        container.wait_until_signals_arrive().kill()
 
         assert container.exit_status() == 0
 

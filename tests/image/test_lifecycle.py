@@ -96,8 +96,7 @@ def test_stop_during_the_start_ends_it(image: str) -> None:
     ends = Counter()
     for delay in (0, 0.3, 0.7, 1.2):
         with start(image, ready=False) as container:
-            # Linux drops a signal to process 1 that comes before tini waits for signals.
-            container.execute("true")
+            container.wait_until_signals_arrive()
             time.sleep(delay)  # whatever it does by then
             container.kill()
             ends[container.exit_status()] += 1
