@@ -252,6 +252,8 @@ def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
     with deployment.run() as container:
         with Load.on(container) as load:
             wait_until(lambda: deployment.database.activity() >= wanted, f"{wanted} connections")
+            load.wait_for("read", 200, 30)
+            load.wait_for("write", 201, 30)
         assert load.statuses("read") | load.statuses("write") == {200, 201}
         assert deployment.database.activity() <= wanted
 
@@ -282,6 +284,7 @@ def test_service_outlives_its_database(deployment: Deployment) -> None:
             time.sleep(max(0, returned + 5 - time.monotonic()))
             back = time.monotonic()
             load.wait_for("write", 201, 5)
+            load.wait_for("read", 200, 5)
         assert container.workers() == workers
         assert container.lines("unhandled exception") == []
     assert load.statuses("read", down, up) == load.statuses("write", down, up) == load.statuses("/readyz", down, up)

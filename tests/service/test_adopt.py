@@ -79,8 +79,6 @@ $ git commit --all""",
         },
         edits={
             "src/orders/app.py": [(r"    app = FastAPI\(\n.*?\n    \)\n", "CODE"), INDEX],
-            "pyproject.toml": [("(serve.envfile = {)", r'\1 expected = "example.env",')],
-            "tests/test_image.py": [('"--publish=8000"', '"--env-file=example.env", "--publish=8000"')],
         },
         old='"orders.main", "orders.routers.*", "orders.settings", "orders.worker", "conftest", "test_api"',
     ),

@@ -279,7 +279,7 @@ def test_commits_of_others_on_the_branch_are_kept(project):
     status, output = project.propose()
 
     assert (status, project.proposed, project.requests) == (0, before, 0)
-    assert f"Somebody works on the branch {BRANCH}" in output
+    assert f"The branch {BRANCH} has commits of other authors" in output
 
 
 def test_job_with_third_party_code_refuses_the_token_that_pushes(render, tmp_path):
