@@ -118,10 +118,11 @@ def test_larger_body_is_refused(container: Container) -> None:
 
 
 def test_chunked_body_is_complete_or_refused(container: Container) -> None:
-    # An iterator has no length.
-    response = container.request("/size", "POST", iter([b"a" * 1000, b"b" * 1000]))
+    # In one packet: a server that closes before it has read all resets the connection, and its response may be lost.
+    head = b"POST /size HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    response = container.send(head + b"5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n")
 
-    assert response.status == 411 or response.json == {"size": 2000}
+    assert response.startswith(b"HTTP/1.1 411 ") or json.loads(response.partition(b"\r\n\r\n")[2]) == {"size": 10}
 
 
 def test_large_response_is_streamed(container: Container) -> None:
