@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,12 +28,19 @@ IDENTITY = {
 ENVIRONMENT = {**os.environ, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
-def measure(folder: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
+def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return seconds by template and command, a list of the rounds' each.
 
-    Without the lock, whose time is the resolver's and the network's.
+    Without the lock, whose time is the resolver's and the network's. In memory: ext4 looks for a new file's inode past
+    all that were deleted in the last minute, so that each round would take longer (recently_deleted, fs/ext4/ialloc.c).
     """
-    folder.mkdir()
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir="/dev/shm") as folder:
+        ENVIRONMENT["TMPDIR"] = folder
+        return measure_in(Path(folder), rounds)
+
+
+def measure_in(folder: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Measure in a folder."""
     templates = {name: folder / name for name in CHANGED}
     git(folder, "clone", "--quiet", str(TEMPLATE), "template")
     # As it comes from a forge: a repository of thousands of loose objects takes long to clone.

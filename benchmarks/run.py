@@ -64,7 +64,7 @@ def measure(stacks: list[str], parts: list[str], rounds: dict[str, int]) -> None
                     results["facts"][stack] = {**facts, "engine": describe_engine()}
                     report.store(results)
         if "copy" in parts and DEFAULT in stacks:
-            results["copying"] = copying.measure(folder / "copying", rounds["copy"])
+            results["copying"] = copying.measure(rounds["copy"])
             results["facts"]["copying"] = {**facts, "engine": f"Copier {version('copier')}"}
             report.store(results)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from containers import build_image, docker, running, wait_until
-from support import CERTIFICATES, Service, edit
+from support import CERTIFICATES, Service, commit, edit
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,49 @@ def test_package_with_a_compiler_needs_one_line_in_each_stage(copy: Path, servic
         # Its route rules need pcre.
         assert container.send(b'"GET" / HTTP/1.1\r\nHost: localhost\r\n\r\n').startswith(b"HTTP/1.1 400")
         assert run("test-build-native", "command -v gcc || echo none") == "none"
+
+
+@pytest.mark.slow
+def test_version_from_git_is_a_build_argument(copy: Path, service: Service) -> None:
+    """The recipe in docs/operations.md."""
+    edit(
+        copy / "pyproject.toml",
+        (r'version = "0.1.0"\n', 'dynamic = ["version"]\n'),
+        (r'requires = \["uv_build[^\n]*', 'requires = ["hatchling>=1.27", "hatch-vcs>=0.5"]'),
+        (r'build-backend = "uv_build"', 'build-backend = "hatchling.build"'),
+        (r"\[tool.uv.build-backend\]\nmodule-name = [^\n]*\n", '[tool.hatch.version]\nsource = "vcs"\n'),
+    )
+    pretend = "SETUPTOOLS_SCM_PRETEND_VERSION=$VERSION"
+    edit(
+        copy / "Dockerfile",
+        (r"(# The application: a changed line)", r"ARG VERSION=0\n\n\1"),
+        (r"\nuv pip install", f"\n{pretend} uv pip install"),
+    )
+    commit(copy)
+    Service(copy, service.env).run("uv lock")
+
+    with running(build_image(copy, "test-build-version", "--build-arg=VERSION=4.5.6")) as container:
+        assert container.request("/").json["version"] == "4.5.6"
+
+
+@pytest.mark.slow
+def test_folder_and_group_are_installed(copy: Path, service: Service) -> None:
+    """The recipes in docs/operations.md."""
+    changed = Service(copy, service.env)
+    changed.run("uv init --lib --no-workspace --vcs none ../shared")
+    changed.run("uv add --no-sync ../shared")
+    changed.run("uv add --no-sync --group extra arrow")
+    mount = "--mount=type=bind,from=shared,target=/shared"
+    edit(
+        copy / "Dockerfile",
+        (r"(    --mount=type=bind,source=pyproject.toml)", rf"    {mount} \\\n\1"),
+        (r"(    --mount=type=bind,target=/src,rw)", rf"    {mount} \\\n\1"),
+        (r"uv sync --locked", "uv sync --locked --group extra"),
+    )
+
+    image = build_image(copy, "test-build-sources", f"--build-context=shared={copy.parent / 'shared'}")
+
+    assert run(image, "python -c 'import arrow, shared; print(shared.hello())'") == "Hello from shared!"
 
 
 @pytest.mark.slow
