@@ -114,7 +114,7 @@ def add_pages(app):
     import asyncio
 
     import structlog
-    from fastapi import Request
+    from fastapi import Request, WebSocket
     from fastapi.responses import StreamingResponse
 
     @app.get("/slow")
@@ -144,6 +144,13 @@ def add_pages(app):
         """Return who asks for what."""
         url = request.url
         return {"client": request.client.host, "scheme": url.scheme, "host": url.netloc}
+
+    @app.websocket("/hello")
+    async def hello(socket: WebSocket):
+        """Say hello."""
+        await socket.accept()
+        await socket.send_text("hello")
+        await socket.close()
 
     return app
 '''

@@ -6,9 +6,10 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+import pages
 import pytest
-from containers import Container, running
-from support import stacks
+from containers import Container, build_image, running
+from support import Service, stacks
 
 FORGED = {"X_Forwarded_For": "203.0.113.1", "X_Forwarded_Proto": "https", "X_Forwarded_Host": "evil.example"}
 # What a server may do with bytes that aren't a proper request: refuse them, or close the connection.
@@ -56,6 +57,34 @@ def test_request_is_one_json_line(container: Container) -> None:
     assert line["duration"] >= 0
     assert {"level", "logger", "timestamp"} <= line.keys()
     assert "SECRET" not in container.output()
+
+
+@pytest.mark.parametrize("server", ["granian", pytest.param("uvicorn", marks=pytest.mark.slow)])
+def test_web_socket_has_a_line(
+    server: str, build: Callable[..., str], scaffold: Callable[..., Service], use_engine: None
+) -> None:
+    if server == "granian":
+        image = build(framework="fastapi", server=server)
+    else:
+        # The recipe in docs/operations.md.
+        service = scaffold(framework="fastapi", server=server, dockerfile_syntax="")
+        service.run("uv add --no-sync websockets")
+        pages.add(service.folder, "fastapi")
+        image = build_image(service.folder, "test-web-socket")
+    headers = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "X-Request-ID: socket"]
+    headers += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
+    received = b""
+    with running(image) as container:
+        with socket.create_connection((container.host, 8000), timeout=30) as connection:
+            connection.sendall("\r\n".join(["GET /hello?token=SECRET HTTP/1.1", *headers, "", ""]).encode())
+            while b"hello" not in received:
+                part = connection.recv(1000)
+                assert part, received
+                received += part
+        line = container.line_of("socket")
+
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert (line["method"], line["path"], line["status"]) == ("WEBSOCKET", "/hello", 101)
 
 
 def test_exception_is_one_json_line_with_the_id_of_its_response(container: Container) -> None:
