@@ -140,8 +140,16 @@ def test_it_listens_on_ipv6(image: str) -> None:
         assert container.execute("python", "-c", script) == "200"
 
 
-@pytest.mark.parametrize("setting", ["WEB_CONCURRENCY=0", "WEB_CONCURRENCY=two", "PORT=http", "LOG_LEVEL=loud"])
-def test_invalid_setting_ends_the_start_and_is_named(setting: str, build: Callable[..., str]) -> None:
-    with start(build(), f"--env={setting}", ready=False) as container:
+INVALID = ["WEB_CONCURRENCY=0", "WEB_CONCURRENCY=two", "PORT=http", "LOG_LEVEL=loud"]
+
+
+@pytest.mark.parametrize(
+    ("framework", "server", "setting"),
+    [*(("flask", "uwsgi", setting) for setting in INVALID), ("django", "gunicorn", "LOG_LEVEL=loud")],
+)
+def test_invalid_setting_ends_the_start_and_is_named(
+    framework: str, server: str, setting: str, build: Callable[..., str]
+) -> None:
+    with start(build(framework=framework, server=server), f"--env={setting}", ready=False) as container:
         assert container.exit_status() != 0
         assert setting.partition("=")[0].lower() in container.output().lower()
