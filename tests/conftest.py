@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pages
@@ -14,6 +15,7 @@ import plumbum
 import pytest
 from containers import build_image, docker
 from copier import run_copy
+from machine import MissingError, service_python
 from support import DEFAULT_SERVERS, ENGINE, QUESTIONS, TEMPLATE, Service, locked, missing
 
 # The tests of other teams' services.
@@ -52,6 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
         lock = tomllib.loads((TEMPLATE / "uv.lock").read_text(encoding="utf-8"))
         index = lock["package"][0]["source"]["registry"]
         (configuration / "uv/uv.toml").write_text(UV_CONFIGURATION.format(index=index), encoding="utf-8")
+        # Where uv finds the services' Pythons. It may be unable to download them.
+        for version in ("3.13", "3.14") if config.getoption("slow") else ("3.13",):
+            with suppress(MissingError):
+                os.environ["PATH"] += os.pathsep + str(Path(service_python(version)).parent)
     home = TEMPLATE / "tests" / "home"
     for environment in (os.environ, plumbum.local.env):
         environment["GIT_CONFIG_GLOBAL"] = str(home / "gitconfig")
