@@ -68,7 +68,9 @@ $ git commit --all""",
         },
         edits={
             "src/orders/app.py": [(r"    app = Flask\(__name__\)\n", "CODE"), INDEX],
-            "Dockerfile": [(r"(ENV PATH=[^\n]*\n)", r"\1    UPLOADS=/tmp/uploads \\\n")],
+            "Dockerfile": [
+                (r"(ENV PATH=[^\n]*\n)", r"\1    UPLOADS=/tmp/uploads DATABASE_URL=sqlite:////tmp/orders.sqlite3 \\\n")
+            ],
         },
         old='"orders", "orders.migrations.*", "orders.models", "orders.views", "orders.worker", "conftest", "test_api"',
     ),

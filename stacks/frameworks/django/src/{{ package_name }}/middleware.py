@@ -8,19 +8,35 @@ from uuid import uuid4
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-GetResponse = Callable[[HttpRequest], HttpResponse]
+Response = HttpResponse | StreamingHttpResponse
+GetResponse = Callable[[HttpRequest], Response]
 
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 PROBES = ("/livez", "/readyz")
 log = structlog.get_logger()
 
 
+def omit_body(get_response: GetResponse) -> GetResponse:
+    """Respond to HEAD without a body, because not every server omits it."""
+
+    def middleware(request: HttpRequest) -> Response:
+        response = get_response(request)
+        if request.method == "HEAD":
+            if isinstance(response, StreamingHttpResponse):
+                response.streaming_content = ()
+            else:
+                response.content = b""
+        return response
+
+    return middleware
+
+
 def trust_proxies(get_response: GetResponse) -> GetResponse:
     """Take the client's address from the last TRUSTED_PROXIES reverse proxies."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> Response:
         forwarded = request.headers.get("X-Forwarded-For", "").split(",")
         if 0 < settings.TRUSTED_PROXIES <= len(forwarded):
             client = forwarded[-settings.TRUSTED_PROXIES].strip()
@@ -33,7 +49,7 @@ def trust_proxies(get_response: GetResponse) -> GetResponse:
 def log_requests(get_response: GetResponse) -> GetResponse:
     """Log each request, and give all its lines and its response an ID."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> Response:
         started = time.perf_counter()
         request_id = request.headers.get("X-Request-ID", "")
         if not REQUEST_ID.fullmatch(request_id):
@@ -61,7 +77,7 @@ def log_requests(get_response: GetResponse) -> GetResponse:
 def limit_bodies(get_response: GetResponse) -> GetResponse:
     """Refuse large bodies, and those that Django would read as empty."""
 
-    def middleware(request: HttpRequest) -> HttpResponse:
+    def middleware(request: HttpRequest) -> Response:
         if "Transfer-Encoding" in request.headers:
             return HttpResponse(status=411)
         length = request.META.get("CONTENT_LENGTH") or "0"
