@@ -42,6 +42,54 @@ def test_changed_answers_keep_edits(make, capfd):
     assert "etc/uwsgi.ini is no longer in the template, and was deleted with your changes." in capfd.readouterr().err
 
 
+# What a team adds in its first week, by file: before a text, or at the end of the file.
+EDITS = {
+    "flask": {
+        "src/my_service/app.py": (
+            "    return app\n",
+            '    @app.get("/ours")\n    def ours() -> str:\n        return "ours"\n\n',
+        ),
+        "src/my_service/config.py": ("", '    ours: str = environ.var("ours")\n'),
+    },
+    "django": {
+        "src/my_service/urls.py": ("]\n", '    path("ours", views.index),\n'),
+        "src/my_service/settings.py": ("", 'OURS = env.str("OURS", default="ours")\n'),
+    },
+    "fastapi": {
+        "src/my_service/app.py": (
+            "    return app\n",
+            '    @app.get("/ours")\n    async def ours() -> str:\n        return "ours"\n\n',
+        ),
+        "src/my_service/config.py": ("", '    ours: str = "ours"\n'),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "framework", ["flask", *(pytest.param(name, marks=pytest.mark.slow) for name in ("django", "fastapi"))]
+)
+def test_options_are_added_to_an_edited_service(framework, make):
+    service = make(framework=framework)
+    edits = {
+        **EDITS[framework],
+        "src/my_service/health.py": ("", "# ours\n"),
+        "pyproject.toml": ("]\n\n[dependency-groups]", '    "ours>=1",\n'),
+        "Dockerfile": ("USER 10001", "# ours\n"),
+        "README.md": ("", "## Ours\n"),
+    }
+    for file, (mark, text) in edits.items():
+        service.edit(file, mark, text + mark)
+    service.commit()
+
+    for option, answer in ALL.items():
+        service.update(data={option: answer})
+        assert service.conflicts() == []
+        service.commit()
+
+    for file, (_, text) in edits.items():
+        assert text in service.text(file)
+
+
 def test_framework_and_package_are_refused_before_anything_changes(make):
     service = make()
     before = service.files()
