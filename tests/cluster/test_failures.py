@@ -120,9 +120,10 @@ def test_failed_migration_ends_a_deployment_and_the_old_version_serves(deployed)
 def test_broken_version_never_serves_and_its_reason_is_found(deployed):
     before = deployed.pods().keys()
 
-    deployed.write(deployed.changed("ENV MAX_BODY_SIZE=broken"))
+    # Only the web service reads it.
+    deployed.write(deployed.changed("ENV PORT=broken"))
     with deployed.load() as report, deployed.started(DEPLOY):
-        wait_for(lambda: "MAX_BODY_SIZE" in deployed.run(FIND_REASON), "the reason")
+        wait_for(lambda: 'PORT is "broken"' in deployed.run(FIND_REASON), "the reason")
         endpoints = deployed.get("endpoints", NAME)["subsets"]
 
     assert {address["targetRef"]["name"] for subset in endpoints for address in subset["addresses"]} == before
