@@ -11,7 +11,11 @@ from support import FEW_STACKS
 pytest_plugins = ["cluster_fixtures"]
 pytestmark = pytest.mark.slow
 
-SECRETS = {"flask": {}, "django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite:////tmp/db.sqlite3"}, "fastapi": {}}
+SECRETS = {
+    "flask": {},
+    "django": {"SECRET_KEY": 10 * "secret", "DATABASE_URL": "sqlite:////tmp/db.sqlite3"},
+    "fastapi": {},
+}
 NO_PAUSE = {"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}
 # How often the control replaces all pods at most.
 ROLLOUTS = 10
