@@ -77,6 +77,9 @@ def test_no_request_is_lost(deployed, operation):
     left = 1 if operation is scale_down else 0
     assert len(before & deployed.pods().keys()) == left
     assert not lost(report), report
+    # A request may meet the end of an idle connection. Many of them are requests in flight that were cut off.
+    assert report["kept"]["repeated"] <= len(before), report
+    assert report["new"]["repeated"] == report["slow"]["repeated"] == 0, report
 
 
 @pytest.mark.parametrize("deployed", FEW_STACKS[:1], ids="-".join, indirect=True)
