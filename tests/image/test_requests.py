@@ -72,20 +72,23 @@ def test_web_socket_has_a_line(
         service.run("uv add --no-sync websockets")
         pages.add(service.folder, "fastapi")
         image = build_image(service.folder, "test-web-socket")
-    headers = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "X-Request-ID: socket"]
-    headers += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
-    received = b""
+    headers = "Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    headers += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Request-ID: "
     with running(image) as container:
         with socket.create_connection((container.host, 8000), timeout=30) as connection:
-            connection.sendall("\r\n".join(["GET /hello?token=SECRET HTTP/1.1", *headers, "", ""]).encode())
+            connection.sendall(f"GET /hello?token=SECRET HTTP/1.1\r\n{headers}accepted\r\n\r\n".encode())
+            received = b""
             while b"hello" not in received:
                 part = connection.recv(1000)
                 assert part, received
                 received += part
-        line = container.line_of("socket")
+        refusal = container.send(f"GET /none HTTP/1.1\r\n{headers}refused\r\n\r\n".encode())
+        accepted, refused = container.line_of("accepted"), container.line_of("refused")
 
     assert received.startswith(b"HTTP/1.1 101 ")
-    assert (line["method"], line["path"], line["status"]) == ("WEBSOCKET", "/hello", 101)
+    assert (accepted["method"], accepted["path"], accepted["status"]) == ("WEBSOCKET", "/hello", 101)
+    assert refusal.startswith(b"HTTP/1.1 403 ")
+    assert (refused["path"], refused["status"]) == ("/none", 403)
 
 
 def test_exception_is_one_json_line_with_the_id_of_its_response(container: Container) -> None:

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from fastapi import APIRouter, Response
 
-# A tag, because applications may make the IDs of routes from it.
-probes = APIRouter(tags=["health"], include_in_schema=False)
+probes = APIRouter(include_in_schema=False)
 # By name. A check raises an exception while its dependency can't be used.
 checks: dict[str, Callable[[], Awaitable[object]]] = {}
 log = structlog.get_logger()

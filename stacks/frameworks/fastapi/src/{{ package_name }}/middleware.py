@@ -39,7 +39,10 @@ class RequestLog:
             nonlocal status
             if message["type"] == "websocket.accept":
                 status = 101
-            elif message["type"] == "http.response.start":
+            elif message["type"] == "websocket.close" and status == 500:
+                # It was never accepted.
+                status = 403
+            elif message["type"].endswith("http.response.start"):
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)

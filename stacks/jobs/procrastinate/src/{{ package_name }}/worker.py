@@ -22,7 +22,7 @@ STOP_TIMEOUT = 25
 # Seconds without a heartbeat after which a worker is considered dead. While its last
 # jobs end, a worker sends none.
 SILENCE = 60
-# A job whose workers died so often is given up: it may be the cause.
+# A job that has begun so often is given up when its worker dies: it may be the cause.
 MOST_ATTEMPTS = 5
 
 log = structlog.get_logger()

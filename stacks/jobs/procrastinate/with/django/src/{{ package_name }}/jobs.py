@@ -9,9 +9,7 @@ from procrastinate.jobs import JobDeferrer
 from procrastinate.manager import JobManager
 from procrastinate.tasks import Task
 
-from .worker import set_up
-
-__all__ = ["app", "defer", "set_up"]
+__all__ = ["app", "defer"]
 log = structlog.get_logger()
 # Queues jobs on Django's connection, in a worker, too.
 manager = JobManager(DjangoConnector())

@@ -3,8 +3,8 @@
 import os
 import signal
 
-# A stop ends a worker that is still starting: the handlers that it inherits would only
-# take note of the signal.
+# Until Granian installs its handlers, a stop ends this worker: those that it inherits
+# only record the signal.
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, signal.SIG_DFL)
 
