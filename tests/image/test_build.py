@@ -160,8 +160,8 @@ def test_package_with_a_compiler_needs_one_line_in_each_stage(copy: Path, servic
     changed.run("uv add --no-sync uwsgi")
     edit(
         copy / "Dockerfile",
-        (r"ca-certificates python3.13\n", "ca-certificates python3.13 gcc libc6-dev python3.13-dev libpcre2-dev\n"),
-        (r"python3.13 tini\n", "python3.13 tini libpython3.13 libpcre2-8-0\n"),
+        (r"    ca-certificates\n", "    ca-certificates gcc libc6-dev python3.13-dev libpcre2-dev\n"),
+        (r"    tini\n", "    tini libpython3.13 libpcre2-8-0\n"),
     )
 
     with running(build_image(copy, "test-build-native")) as container:

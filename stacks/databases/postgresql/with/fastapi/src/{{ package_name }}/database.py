@@ -28,7 +28,7 @@ def make_engine(url: str) -> AsyncEngine:
         pool_timeout=3,
         # Replace those that the server has closed.
         pool_pre_ping=True,
-        # Errors don't show the data of a statement.
+        # Errors don't show the parameters of a statement.
         hide_parameters=True,
     )
     attempts = Attempts()
