@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 PROBES = ("/livez", "/readyz")
@@ -50,9 +51,14 @@ class RequestLog:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_id)
+            except WebSocketDisconnect:
+                # The client has left.
+                pass
             except Exception:
-                # Starlette has sent a response.
+                # Starlette has sent a response, except to a WebSocket.
                 log.exception("unhandled exception")
+                if scope["type"] == "websocket" and status == 500:
+                    await send({"type": "websocket.close"})
             finally:
                 passed = scope["path"] in PROBES and status == 200
                 # Lines below 4,096 bytes stay whole when several workers share a pipe.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, FastAPI, Request
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 from sqlalchemy import Dialect, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -72,8 +73,8 @@ def register(app: FastAPI) -> None:
         return JSONResponse({"error": "database unavailable"}, 503)
 
 
-async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """Yield the request's session; what isn't committed is undone."""
+async def get_session(request: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """Yield a request's or WebSocket's session; what isn't committed is undone."""
     async with AsyncSession(
         request.app.state.engine, expire_on_commit=False
     ) as session:
