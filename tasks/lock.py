@@ -57,7 +57,7 @@ def lock() -> str:
         if not status:
             return where(uv, env)
         reason = f"uv ended with exit status {status}" if status > 0 else f"uv was killed by signal {-status}"
-        if version and not (python or find_python(version, uv)):
+        if status > 0 and version and not (python or find_python(version, uv)):
             reason = f"there is no Python {version} on this machine, and uv could not fetch one"
     return f"uv.lock {undone}: {reason}. Fix that, then run `uv lock` in the service's folder."
 

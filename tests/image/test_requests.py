@@ -127,12 +127,13 @@ def test_client_cannot_forge_its_address_scheme_or_host(container: Container) ->
     assert (seen["scheme"], seen["host"].partition(":")[0]) == ("http", "localhost")
 
 
-def test_trusted_proxy_sets_address_and_scheme(stack: tuple[str, str], build: Callable[..., str]) -> None:
+def test_trusted_proxies_set_address_and_scheme(stack: tuple[str, str], build: Callable[..., str]) -> None:
     framework, server = stack
-    # The client here is the container network's gateway.
-    trust = ["--env=FORWARDED_ALLOW_IPS=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16", "--env=TRUSTED_PROXIES=1"]
+    # The client here is the container network's gateway. Both proxies add an address; the last one sets the scheme.
+    trust = ["--env=FORWARDED_ALLOW_IPS=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16", "--env=TRUSTED_PROXIES=2"]
+    forwarded = {**FORGED, "X_Forwarded_For": "198.51.100.9, 203.0.113.1, 10.0.0.7"}
     with running(build(framework=framework, server=server), *settings_of(framework), *trust) as container:
-        seen = container.request("/client", **{**FORGED, "X_Forwarded_For": "198.51.100.9, 203.0.113.1"}).json
+        seen = container.request("/client", **forwarded).json
 
     assert (seen["client"], seen["scheme"]) == ("203.0.113.1", "https")
 

@@ -80,7 +80,11 @@ $ git commit --all""",
             r"\$ git rm --force requirements.txt": "$ echo API_TOKEN=only-an-example >example.env",
         },
         edits={
-            "src/orders/app.py": [(r"    app = FastAPI\(\n.*?\n    \)\n", "CODE"), INDEX],
+            "src/orders/app.py": [
+                (r"    @asynccontextmanager\n.*?\n        yield\n\n", ""),
+                (r"    app = FastAPI\(\n.*?\n    \)\n", "CODE"),
+                INDEX,
+            ],
         },
         old='"orders.main", "orders.routers.*", "orders.settings", "orders.worker", "conftest", "test_api"',
     ),

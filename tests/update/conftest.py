@@ -1,6 +1,7 @@
 """Services that releases of the template made, without locks."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -23,7 +24,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
         git(folder, "rm", "-r", "--quiet", "--ignore-unmatch", ".")
         archive = folder.with_name("archive.tar")
         git(TEMPLATE, "archive", f"--output={archive}", commit_hash, *READ)
-        shutil.unpack_archive(archive, folder)
+        subprocess.run(["tar", "--extract", f"--file={archive}", f"--directory={folder}"], check=True)
         commit(folder)
         git(folder, "tag", f"v{version}")
     git(folder, "rm", "-r", "--quiet", "--ignore-unmatch", ".")
