@@ -1,0 +1,39 @@
+"""Write what `make test-all` found to docs/evidence.md: how many tests of each folder passed, when, and of which commit."""
+
+import os
+import re
+import subprocess
+import xml.etree.ElementTree as ET
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = [Path(".pytest_cache/results.xml"), Path(".pytest_cache/cluster.xml")]
+PAGE = Path("docs/evidence.md")
+TABLE = re.compile(r"(?<=<!-- tested -->\n).*(?=<!-- /tested -->)", re.DOTALL)
+TESTED = Path(".pytest_cache/tested")  # for tools/release.py
+
+
+def main() -> None:
+    """Count the results, and write them."""
+    passed, skipped, seconds = Counter(), Counter(), Counter()
+    for case in (case for file in RESULTS for case in ET.parse(file).iter("testcase")):
+        folder = "/".join(case.attrib["classname"].split(".")[:2])
+        (skipped if case.find("skipped") is not None else passed)[folder] += 1
+        seconds[folder] += float(case.attrib["time"])
+    commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain")
+    rows = [f"| {name} | {passed[name]} | {skipped[name]} | {seconds[name] / 60:.1f} |" for name in sorted(seconds)]
+    title = f"{datetime.now(UTC).date()}, commit {commit[:7]}{'-dirty' if changes else ''}, {os.cpu_count()} cores:"
+    table = "\n".join([title, "", "| tests | passed | skipped | minutes of work |", "| --- | --- | --- | --- |", *rows])
+    PAGE.write_text(TABLE.sub(f"\n{table}\n\n", PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    if not changes:
+        TESTED.write_text(commit, encoding="utf-8")
+
+
+def git(*command: str) -> str:
+    """Run git and return its output."""
+    return subprocess.run(["git", *command], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
