@@ -35,8 +35,11 @@ def run(image: str, script: str, *options: str) -> str:
     return docker("run", "--rm", *options, image, "sh", "-ec", script)
 
 
-def test_changed_code_adds_one_layer_and_needs_no_network(copy: Path, image: str) -> None:
-    edit(copy / "src/my_service/app.py", ('"""The application."""', f'"""The application {uuid4()}."""'))
+def test_changed_code_adds_one_layer_and_needs_no_network(copy: Path) -> None:
+    # A description of its own: builds of the same dependencies at the same time would cache a step more than once.
+    edit(copy / "pyproject.toml", (r'description = "[^"]*"', f'description = "{uuid4()}"'))
+    build_image(copy, "test-build-changed")
+    edit(copy / "src/my_service/app.py", ('"""The application."""', '"""The application, changed."""'))
 
     # Predefined build arguments are no part of the cache's key, and these proxies accept no connection.
     proxies = [f"--build-arg={name}_PROXY=http://127.0.0.1:9" for name in ("HTTP", "HTTPS")]
@@ -44,12 +47,11 @@ def test_changed_code_adds_one_layer_and_needs_no_network(copy: Path, image: str
     build = ["docker", "build", "--progress=plain", secret, "--tag=test-build-changed", *proxies, str(copy)]
     output = subprocess.run(build, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
 
-    # The IDs of layers don't show it: builds at the same time may have cached a step more than once.
     steps = dict(re.findall(r"^#(\d+) (\[\S+ +\d+/\d+\] (?!FROM).*)$", output, re.MULTILINE))
     for step in re.findall(r"^#(\d+) CACHED$", output, re.MULTILINE):
         steps.pop(step, None)
     (step,) = steps.values()
-    assert "] RUN --mount=type=secret" in step
+    assert "] RUN --mount=type=secret" in step, output
     history = docker("history", "--format={{.Size}}", "--human=false", "test-build-changed").splitlines()
     assert max(size for size in map(int, history[:6])) < 100_000, history
 
