@@ -44,7 +44,7 @@ def install(
     def install(settings: dict[str, str], **answers: str) -> Iterator[Deployment]:
         folder = tmp_path_factory.mktemp("deployment") / NAME
         shutil.copytree(render(deploy="kubernetes", **answers), folder)
-        (folder / "production.env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        (folder / ".env.production").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         deployment = Deployment(cluster, folder, image := build(**answers), cluster.load_image(image))
         deployment.run(SET_UP)
         try:
