@@ -5,7 +5,7 @@
 #   make test-fast [ARGS=...]         run those that need neither a container engine nor a package index: a minute
 #   make test-all [ARGS=...]          run slow tests, too, and those on a Kubernetes cluster, as before a release
 #   make benchmark [ARGS=...]         measure the image beside others, in 12 minutes; with --frameworks, the other stacks
-#   make release VERSION=1.0.0        tag a release on main, and test it with everything
+#   make release VERSION=1.0.0        tag a release on main that has passed test-all, and test it
 
 PYTEST = tools/run pytest --durations 10 --junitxml .pytest_cache/results.xml
 
@@ -31,7 +31,7 @@ release:
 test: lint
 	@$(PYTEST) --numprocesses 3 --ignore tests/cluster $(ARGS)
 
-# The cluster needs both cores for itself, or its probes fail. `make release` doesn't repeat what passed for its commit.
+# The cluster needs both cores for itself, or its probes fail.
 test-all: lint
 	@$(PYTEST) --numprocesses 3 --ignore tests/cluster --slow $(ARGS)
 	@$(PYTEST) --junitxml .pytest_cache/cluster.xml --numprocesses 0 --slow tests/cluster $(ARGS)

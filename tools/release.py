@@ -1,7 +1,7 @@
 """Cut a release: give CHANGELOG.md's unreleased changes a version, tag that commit, and record it in releases.toml.
 
-Then test it, including updates from it: with everything, or, if the commit before has passed `make test-all`, with
-`make test`. If a step fails, all steps are undone.
+The commit before must have passed `make test-all`. `make test` then tests the release, including updates from it. If a
+step fails, all steps are undone.
 """
 
 import argparse
@@ -31,7 +31,9 @@ def main() -> None:
     options = parser.parse_args()
     try:
         check(options.version)
-        release(options.version, options.check or ("make test" if tested() else "make test-all"))
+        if not options.check and not tested():
+            raise ReleaseError("run `make test-all` first, and commit the table that it writes to docs/evidence.md")
+        release(options.version, options.check or "make test")
     except ReleaseError as error:
         sys.exit(f"No release: {error}.")
     print(f"Released {options.version}. Publish it:\n\n    git push --atomic origin main v{options.version}")
