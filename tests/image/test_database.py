@@ -264,6 +264,18 @@ def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
         assert [write(container).status for _ in range(10)] == [201] * 10
 
 
+def test_line_of_a_canceled_statement_has_the_traceback(deployment: Deployment) -> None:
+    deployment.migrate()
+    table = TABLES[deployment.framework]
+    deployment.database.execute(f"ALTER TABLE {table} RENAME TO fast")
+    deployment.database.execute(f"CREATE VIEW {table} AS SELECT fast.* FROM pg_sleep(60) LEFT JOIN fast ON true")
+    url = "postgresql://app:example@database/app?options=-c%20statement_timeout%3D100"
+    with deployment.run(f"--env=DATABASE_URL={url}") as container:
+        assert container.request("/notes").status == 503
+        (line,) = container.lines("database unavailable")
+    assert "QueryCanceled" in line["exception"]
+
+
 def test_service_outlives_its_database(deployment: Deployment) -> None:
     """Stopped for 30 seconds, under load."""
     database = deployment.database

@@ -8,6 +8,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from psycopg.errors import QueryCanceled
 
 from .postgresql import parameters
 
@@ -36,8 +37,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if not isinstance(error, (OperationalError, InterfaceError)):
         return defaults.server_error(request)
-    log.error("database unavailable", reason=str(error))
+    # Where a statement took too long.
+    slow = isinstance(error.__cause__, QueryCanceled)
+    log.error("database unavailable", reason=str(error), exc_info=slow)
     response = JsonResponse({"error": "database unavailable"}, status=503)
-    # Django would log the traceback.
+    # Django would log each traceback.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

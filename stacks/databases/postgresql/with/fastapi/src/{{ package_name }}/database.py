@@ -9,6 +9,7 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Dialect, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -68,8 +69,10 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(exc.OperationalError)
     @app.exception_handler(exc.TimeoutError)
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
-        """Log the reason without a traceback."""
-        log.error("database unavailable", reason=str(getattr(error, "orig", error)))
+        """Log the reason, and where a statement took too long."""
+        reason = getattr(error, "orig", error)
+        slow = isinstance(reason, QueryCanceled)
+        log.error("database unavailable", reason=str(reason), exc_info=slow)
         return JSONResponse({"error": "database unavailable"}, 503)
 
 

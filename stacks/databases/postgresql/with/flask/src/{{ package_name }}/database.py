@@ -4,6 +4,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, current_app, g
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Dialect, create_engine, event, exc, text
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
@@ -46,8 +47,10 @@ def register(app: Flask, url: str) -> None:
     @app.errorhandler(exc.OperationalError)
     @app.errorhandler(exc.TimeoutError)
     def unavailable(error: Exception) -> tuple[dict[str, str], int]:
-        """Log the reason without a traceback."""
-        log.error("database unavailable", reason=str(getattr(error, "orig", error)))
+        """Log the reason, and where a statement took too long."""
+        reason = getattr(error, "orig", error)
+        slow = isinstance(reason, QueryCanceled)
+        log.error("database unavailable", reason=str(reason), exc_info=slow)
         return {"error": "database unavailable"}, 503
 
     def check() -> None:
