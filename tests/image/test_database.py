@@ -74,6 +74,11 @@ class Database:
             "psql", "--username=app", "-qAt", f"--command={sql}", user="postgres"
         ).splitlines()
 
+    def disconnect(self) -> None:
+        """Close the connections of all clients."""
+        others = "usename = 'app' AND pid <> pg_backend_pid()"
+        self.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {others}")
+
     def wait(self) -> None:
         """Wait until it accepts connections."""
         probe = ["docker", "exec", self.container.id, "pg_isready", "--host=127.0.0.1", "--username=app"]
@@ -111,7 +116,8 @@ def postgresql(use_engine: None) -> Iterator[Database]:
 
 @pytest.fixture
 def database(postgresql: Database) -> Database:
-    """Return the server, without tables."""
+    """Return the server, without tables, and without connections of clients that the network has cut off."""
+    postgresql.disconnect()
     postgresql.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE gate ()")
     return postgresql
 
@@ -257,9 +263,7 @@ def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
         assert load.statuses("read") | load.statuses("write") == {200, 201}
         assert deployment.database.activity() <= wanted
 
-        deployment.database.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'app'"
-        )
+        deployment.database.disconnect()
 
         assert [write(container).status for _ in range(10)] == [201] * 10
 
