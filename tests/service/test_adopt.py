@@ -77,7 +77,7 @@ $ git commit --all""",
     "fastapi": StandIn(
         instead={
             "uv add --requirements requirements.txt": "uv add 'pydantic-settings>=2' python-multipart 'arrow>=1.3'",
-            r"\$ git rm --force requirements.txt": "$ echo API_TOKEN=only-an-example >example.env",
+            r"\$ git rm --force requirements.txt": "$ echo API_TOKEN=only-an-example >>example.env",
         },
         edits={
             "src/orders/app.py": [
@@ -198,9 +198,8 @@ def test_existing_service_adopts_the_template(
 
     assert "test_order PASSED" in outputs["uv run poe check"]
     assert "test_both_libraries_write_json PASSED" in outputs["uv run poe check"]
-    env_file = ["--env-file example.env"] * (service.folder / "example.env").exists()
     (tmp_path / "check.py").write_text(f"{CLIENTS[name]}\n{RESPONSES}")
-    printed = service.run(f"uv run {' '.join(env_file)} python {tmp_path / 'check.py'}", LOG_FORMAT="json")
+    printed = service.run(f"uv run --env-file example.env python {tmp_path / 'check.py'}", LOG_FORMAT="json")
     assert printed.splitlines()[-1] == "200 abc 200"
     assert 'version = "4.2.0"' in (service.folder / "pyproject.toml").read_text()
     assert (service.folder / ".env").read_text() == "PASSWORD=secret\n"

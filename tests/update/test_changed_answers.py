@@ -49,18 +49,18 @@ EDITS = {
             "    return app\n",
             '    @app.get("/ours")\n    def ours() -> str:\n        return "ours"\n\n',
         ),
-        "src/my_service/config.py": ("", '    ours: str = environ.var("ours")\n'),
+        "src/my_service/config.py": ("", "    ours: str = environ.var()\n"),
     },
     "django": {
         "src/my_service/urls.py": ("]\n", '    path("ours", views.index),\n'),
-        "src/my_service/settings.py": ("", 'OURS = env.str("OURS", default="ours")\n'),
+        "src/my_service/settings.py": ("", 'OURS = env.str("OURS")\n'),
     },
     "fastapi": {
         "src/my_service/app.py": (
             "    return app\n",
             '    @app.get("/ours")\n    async def ours() -> str:\n        return "ours"\n\n',
         ),
-        "src/my_service/config.py": ("", '    ours: str = "ours"\n'),
+        "src/my_service/config.py": ("", "    ours: str\n"),
     },
 }
 
@@ -73,6 +73,7 @@ def test_options_are_added_to_an_edited_service(framework, make):
     edits = {
         **EDITS[framework],
         "src/my_service/health.py": ("", "# ours\n"),
+        "example.env": ("", "OURS=ours\n"),
         "pyproject.toml": ("]\n\n[dependency-groups]", '    "ours>=1",\n'),
         "Dockerfile": ("USER 10001", "# ours\n"),
         "README.md": ("", "## Ours\n"),
