@@ -268,16 +268,18 @@ def test_killed_connections_cost_no_request(deployment: Deployment) -> None:
         assert [write(container).status for _ in range(10)] == [201] * 10
 
 
-def test_line_of_a_canceled_statement_has_the_traceback(deployment: Deployment) -> None:
+def test_line_of_a_statement_that_the_server_ended_has_the_traceback(deployment: Deployment) -> None:
     deployment.migrate()
-    table = TABLES[deployment.framework]
-    deployment.database.execute(f"ALTER TABLE {table} RENAME TO fast")
-    deployment.database.execute(f"CREATE VIEW {table} AS SELECT fast.* FROM pg_sleep(60) LEFT JOIN fast ON true")
+    execute, table = deployment.database.execute, TABLES[deployment.framework]
+    execute(f"ALTER TABLE {table} RENAME TO notes_before")
     url = "postgresql://app:example@database/app?options=-c%20statement_timeout%3D100"
     with deployment.run(f"--env=DATABASE_URL={url}") as container:
-        assert container.request("/notes").status == 503
-        (line,) = container.lines("database unavailable")
-    assert "QueryCanceled" in line["exception"]
+        for body, error in (("PERFORM pg_sleep(60)", "QueryCanceled"), ("RAISE deadlock_detected", "DeadlockDetected")):
+            execute(f"CREATE OR REPLACE FUNCTION fail() RETURNS void LANGUAGE plpgsql AS $$BEGIN {body}; END$$")
+            execute(f"CREATE OR REPLACE VIEW {table} AS SELECT t.* FROM fail() LEFT JOIN notes_before t ON true")
+
+            assert container.request("/notes").status == 503
+            assert error in container.lines("database unavailable")[-1]["exception"]
 
 
 def test_service_outlives_its_database(deployment: Deployment) -> None:

@@ -8,7 +8,6 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
-from psycopg.errors import QueryCanceled
 
 from .postgresql import parameters
 
@@ -37,9 +36,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if not isinstance(error, (OperationalError, InterfaceError)):
         return defaults.server_error(request)
-    # Where a statement took too long.
-    slow = isinstance(error.__cause__, QueryCanceled)
-    log.error("database unavailable", reason=str(error), exc_info=slow)
+    # Where the server ended a statement: it took too long, or was in a deadlock.
+    ended = getattr(error.__cause__, "sqlstate", None) is not None
+    log.error("database unavailable", reason=str(error), exc_info=ended)
     response = JsonResponse({"error": "database unavailable"}, status=503)
     # Django would log each traceback.
     response._has_been_logged = True  # type: ignore[attr-defined]

@@ -9,7 +9,6 @@ import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
-from psycopg.errors import QueryCanceled
 from sqlalchemy import Dialect, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
@@ -69,10 +68,11 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(exc.OperationalError)
     @app.exception_handler(exc.TimeoutError)
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
-        """Log the reason, and where a statement took too long."""
+        """Log the reason, and where the server ended a statement."""
         reason = getattr(error, "orig", error)
-        slow = isinstance(reason, QueryCanceled)
-        log.error("database unavailable", reason=str(reason), exc_info=slow)
+        # It took too long, or was in a deadlock.
+        ended = getattr(reason, "sqlstate", None) is not None
+        log.error("database unavailable", reason=str(reason), exc_info=ended)
         return JSONResponse({"error": "database unavailable"}, 503)
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 from flask import Flask, current_app, g
-from psycopg.errors import QueryCanceled
 from sqlalchemy import Dialect, create_engine, event, exc, text
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
@@ -47,10 +46,11 @@ def register(app: Flask, url: str) -> None:
     @app.errorhandler(exc.OperationalError)
     @app.errorhandler(exc.TimeoutError)
     def unavailable(error: Exception) -> tuple[dict[str, str], int]:
-        """Log the reason, and where a statement took too long."""
+        """Log the reason, and where the server ended a statement."""
         reason = getattr(error, "orig", error)
-        slow = isinstance(reason, QueryCanceled)
-        log.error("database unavailable", reason=str(reason), exc_info=slow)
+        # It took too long, or was in a deadlock.
+        ended = getattr(reason, "sqlstate", None) is not None
+        log.error("database unavailable", reason=str(reason), exc_info=ended)
         return {"error": "database unavailable"}, 503
 
     def check() -> None:
