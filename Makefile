@@ -4,7 +4,7 @@
 #   make test [ARGS=...]              run the tests, or those that pytest's ARGS select: 10 minutes on two cores
 #   make test-fast [ARGS=...]         run those that need neither a container engine nor a package index: a minute
 #   make test-all [ARGS=...]          run slow tests, too, and those on a Kubernetes cluster, as before a release
-#   make benchmark [ARGS=...]         measure the image beside others, in 12 minutes; with --frameworks, the other stacks
+#   make benchmark [ARGS=...]         measure the image beside others, in 5 minutes; with --frameworks, the other stacks
 #   make release VERSION=1.0.0        tag a release on main that has passed test-all, and test it
 
 PYTEST = tools/run pytest --durations 10 --junitxml .pytest_cache/results.xml
