@@ -39,7 +39,11 @@ def in_service(call_next: SyncCallNext, _: JobContext, __: Worker) -> Any:
 
 def open_pool(**options: Any) -> AsyncConnectionPool:
     """Connect one of Procrastinate's commands, such as `worker`, to the database."""
-    service()
+    try:
+        service()
+    except environ.MissingEnvValueError as error:
+        # Procrastinate shows the text alone.
+        raise ValueError(f"{error} is missing") from error
     url = environ.to_config(Config).database_url
     return AsyncConnectionPool(
         kwargs=parameters(url), min_size=1, max_size=2, **options
