@@ -22,8 +22,8 @@ from yamllint.config import YamlLintConfig
 
 DEFAULT_SERVICE = """
     .copier-answers.yml .dockerignore .envrc .gitattributes .gitignore .pre-commit-config.yaml .python-version
-    AGENTS.md Dockerfile README.md docker-entrypoint.sh docs/operations.md etc/uwsgi.ini pyproject.toml
-    src/my_service/__init__.py src/my_service/app.py src/my_service/config.py src/my_service/health.py
+    AGENTS.md Dockerfile README.md docker-entrypoint.sh docs/operations.md etc/uwsgi.ini example.env
+    pyproject.toml src/my_service/__init__.py src/my_service/app.py src/my_service/config.py src/my_service/health.py
     src/my_service/hooks.py src/my_service/logs.py src/my_service/wsgi.py
     tests/conftest.py tests/test_app.py tests/test_image.py tests/test_logs.py
 """

@@ -62,29 +62,33 @@ def test_first_endpoint_passes_the_checks(stack: tuple[str, str], service: Servi
     copy.run("uv run --reinstall-package my-service poe check")
 
 
-def test_serve_responds(service: Service) -> None:
+def test_serve_responds_and_logs_each_request_once(service: Service, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    mark = f"SERVED_BY={uuid4()}"
-    server = subprocess.Popen(
-        ["uv", "run", "poe", "serve"],
-        cwd=service.folder,
-        env={**service.env, "PORT": port, "SERVED_BY": mark.partition("=")[2]},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    mark, log = f"SERVED_BY={uuid4()}", tmp_path / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            ["uv", "run", "poe", "serve"],
+            cwd=service.folder,
+            env={**service.env, "PORT": port, "SERVED_BY": mark.partition("=")[2]},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
 
-    def responds() -> bool:
+    def responds(path: str) -> bool:
         assert server.poll() is None, "it ended"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
                 return b'"my-service"' in response.read()
         except OSError:
             return False
 
     try:
-        wait_until(responds)
+        wait_until(lambda: responds("/"))
+        assert [responds(path) for path in ("/missing", "/last")] == [False, False]
+        wait_until(lambda: "/last" in log.read_text(encoding="utf-8"))
+        assert log.read_text(encoding="utf-8").count("/missing") == 1
     finally:
         # Poe starts the server in a session of its own, and reloaders start more processes.
         for process in Path("/proc").glob("[0-9]*"):

@@ -1,5 +1,6 @@
 """What happens around each request: its ID, its log line, and what is refused."""
 
+import logging
 import re
 import time
 from urllib.parse import quote
@@ -12,6 +13,10 @@ from werkzeug.wsgi import get_host
 REQUEST_ID = re.compile(r"[\w.-]{1,128}", re.ASCII)
 PROBES = ("/livez", "/readyz")
 log = structlog.get_logger()
+# Flask's development server would log each request once more.
+logging.getLogger("werkzeug").addFilter(
+    lambda line: line.levelname != "INFO" or not line.args
+)
 
 
 def register(app: Flask, allowed_hosts: list[str]) -> None:
