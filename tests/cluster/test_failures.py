@@ -117,17 +117,24 @@ def test_failed_migration_ends_a_deployment_and_the_old_version_serves(deployed)
     assert not lost(report), report
 
 
-def test_broken_version_never_serves_and_its_reason_is_found(deployed):
-    before = deployed.pods().keys()
+@pytest.mark.parametrize(
+    ("variable", "component", "reason"),
+    [
+        ("PROCRASTINATE_WORKER_CONCURRENCY", "worker", "'broken' is not a valid"),
+        ("PORT", "web", 'PORT is "broken"'),
+    ],
+    ids=["worker", "web"],
+)
+def test_broken_version_replaces_nothing_and_its_reason_is_found(variable, component, reason, deployed):
+    serving, before = deployed.pods().keys(), deployed.pods(component).keys()
 
-    # Only the web service reads it.
-    deployed.write(deployed.changed("ENV PORT=broken"))
+    deployed.write(deployed.changed(f"ENV {variable}=broken"))
     with deployed.load() as report, deployed.started(DEPLOY):
-        wait_for(lambda: 'PORT is "broken"' in deployed.run(FIND_REASON), "the reason")
+        wait_for(lambda: reason in deployed.run(FIND_REASON), "the reason")
         endpoints = deployed.get("endpoints", NAME)["subsets"]
 
-    assert {address["targetRef"]["name"] for subset in endpoints for address in subset["addresses"]} == before
-    assert before < deployed.pods().keys()
+    assert {address["targetRef"]["name"] for subset in endpoints for address in subset["addresses"]} == serving
+    assert before < deployed.pods(component).keys()
     assert not lost(report), report
 
 

@@ -35,7 +35,7 @@ ENDPOINT = {
 }
 
 
-@pytest.fixture(scope="module", params=stacks([("flask", "uwsgi"), ("django", "gunicorn"), ("fastapi", "uvicorn")]))
+@pytest.fixture(scope="module", params=stacks([("flask", "uwsgi"), ("django", "gunicorn"), ("fastapi", "granian")]))
 def stack(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Return a framework and a server."""
     return request.param
@@ -62,7 +62,18 @@ def test_first_endpoint_passes_the_checks(stack: tuple[str, str], service: Servi
     copy.run("uv run --reinstall-package my-service poe check")
 
 
-def test_serve_responds_and_logs_each_request_once(service: Service, tmp_path: Path) -> None:
+def test_broken_endpoints_stop_the_start(stack: tuple[str, str], service: Service, tmp_path: Path) -> None:
+    copy = Service(Path(shutil.copytree(service.folder, tmp_path / "copy", symlinks=True)), service.env)
+    edit(copy.folder / ENDPOINT[stack[0]][0], (r"\A", "import no_such_module\n"))
+    module = "asgi" if stack[0] == "fastapi" else "wsgi"
+
+    with pytest.raises(AssertionError, match="No module named 'no_such_module'"):
+        copy.run(f"uv run --reinstall-package my-service --env-file example.env python -m my_service.{module}")
+
+
+def test_serve_logs_each_request_once_and_survives_typing_errors(
+    stack: tuple[str, str], service: Service, tmp_path: Path
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -84,11 +95,28 @@ def test_serve_responds_and_logs_each_request_once(service: Service, tmp_path: P
         except OSError:
             return False
 
+    file = service.folder / ENDPOINT[stack[0]][0]
+    code = file.read_text(encoding="utf-8")
+
+    def write(text: str, seen: Callable[[], bool]) -> None:
+        """Write the file until the reloader sees it: it may not watch the file yet."""
+
+        def attempt() -> bool:
+            file.write_text(text, encoding="utf-8")
+            with suppress(AssertionError):
+                return wait_until(seen, seconds=10)
+            return False
+
+        wait_until(attempt)
+
     try:
         wait_until(lambda: responds("/"))
         assert [responds(path) for path in ("/missing", "/last")] == [False, False]
         wait_until(lambda: "/last" in log.read_text(encoding="utf-8"))
         assert log.read_text(encoding="utf-8").count("/missing") == 1
+
+        write(code + "def broken(:\n", lambda: "SyntaxError" in log.read_text(encoding="utf-8"))
+        write(code, lambda: responds("/"))
     finally:
         # Poe starts the server in a session of its own, and reloaders start more processes.
         for process in Path("/proc").glob("[0-9]*"):

@@ -54,6 +54,7 @@ EDITS = {
     "django": {
         "src/my_service/urls.py": ("]\n", '    path("ours", views.index),\n'),
         "src/my_service/settings.py": ("", 'OURS = env.str("OURS")\n'),
+        "Dockerfile": ('"\n\n', "  OURS=ours \\\n"),
     },
     "fastapi": {
         "src/my_service/app.py": (
@@ -71,11 +72,11 @@ EDITS = {
 def test_options_are_added_to_an_edited_service(framework, make):
     service = make(framework=framework)
     edits = {
+        "Dockerfile": ("USER 10001", "# ours\n"),
         **EDITS[framework],
         "src/my_service/health.py": ("", "# ours\n"),
         "example.env": ("", "OURS=ours\n"),
         "pyproject.toml": ("]\n\n[dependency-groups]", '    "ours>=1",\n'),
-        "Dockerfile": ("USER 10001", "# ours\n"),
         "README.md": ("", "## Ours\n"),
     }
     for file, (mark, text) in edits.items():

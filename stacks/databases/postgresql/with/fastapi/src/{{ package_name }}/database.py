@@ -29,7 +29,7 @@ def make_engine(url: str) -> AsyncEngine:
         pool_timeout=3,
         # Replace those that the server has closed.
         pool_pre_ping=True,
-        # Errors don't show the parameters of a statement.
+        # Errors don't show a statement's parameters; PostgreSQL's DETAIL may.
         hide_parameters=True,
     )
     attempts = Attempts()

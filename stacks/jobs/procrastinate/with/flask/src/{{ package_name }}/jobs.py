@@ -43,7 +43,7 @@ def open_pool(**options: Any) -> AsyncConnectionPool:
         service()
     except environ.MissingEnvValueError as error:
         # Procrastinate shows the text alone.
-        raise ValueError(f"{error} is missing") from error
+        raise ValueError(f"missing: {error}") from error
     url = environ.to_config(Config).database_url
     return AsyncConnectionPool(
         kwargs=parameters(url), min_size=1, max_size=2, **options
