@@ -20,7 +20,9 @@ def main() -> None:
     passed, skipped, seconds = Counter(), Counter(), Counter()
     for case in (case for file in RESULTS for case in ET.parse(file).iter("testcase")):
         if case.find("failure") is not None or case.find("error") is not None:
-            sys.exit(f"{case.attrib['classname']}.{case.attrib['name']} failed: {PAGE} has only runs in which all passed")
+            sys.exit(
+                f"{case.attrib['classname']}.{case.attrib['name']} failed: {PAGE} has only runs in which all passed"
+            )
         folder = "/".join(case.attrib["classname"].split(".")[:2])
         (skipped if case.find("skipped") is not None else passed)[folder] += 1
         seconds[folder] += float(case.attrib["time"])
