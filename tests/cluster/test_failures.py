@@ -120,7 +120,7 @@ def test_failed_migration_ends_a_deployment_and_the_old_version_serves(deployed)
 @pytest.mark.parametrize(
     ("variable", "component", "reason"),
     [
-        ("PROCRASTINATE_WORKER_CONCURRENCY", "worker", "'broken' is not a valid"),
+        ("PROCRASTINATE_WORKER_CONCURRENCY", "worker", "base 10: 'broken'"),
         ("PORT", "web", 'PORT is "broken"'),
     ],
     ids=["worker", "web"],
