@@ -42,13 +42,15 @@ def lock() -> str:
     # A company's certificates: uv reads this variable; Git, and pip in a build, which uv may start, read their own.
     if certificates := env.get("SSL_CERT_FILE"):
         env = {"GIT_SSL_CAINFO": certificates, "PIP_CERT": certificates, **env}
+    timeout = float(env.get("LOCK_TIMEOUT", "120"))
     try:
         python = find_python(version, uv) if version else None
         command += ["--python", python] if python else []
         # An index that doesn't respond must not block the copy. No resolution takes that long.
-        status = subprocess.run(command, env=env, timeout=float(env.get("LOCK_TIMEOUT", "120")), check=False).returncode
-    except subprocess.TimeoutExpired as error:
-        reason = f"uv took more than {error.timeout:.3g} s"
+        status = subprocess.run(command, env=env, timeout=timeout, check=False).returncode
+    except subprocess.TimeoutExpired:
+        # The exception may have the time that was left, such as 0.999.
+        reason = f"uv took more than {timeout:g} s"
     except KeyboardInterrupt:
         reason = "uv was interrupted"
     except OSError as error:
